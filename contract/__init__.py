@@ -1,0 +1,1 @@
+"""What the trainer, the launcher and the aggregator must agree on."""

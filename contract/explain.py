@@ -1,0 +1,42 @@
+"""A validation error in one line: the value, what is wrong with it, and what would be accepted."""
+
+from collections.abc import Callable
+from difflib import get_close_matches
+
+from pydantic import BaseModel, ValidationError
+
+Spell = Callable[[tuple[str, ...]], str]
+
+
+def one_line(error: ValidationError, root: type[BaseModel], spell: Spell = ".".join) -> str:
+    """The first fault of `error`; `spell` writes a location the way the user wrote it."""
+    fault = error.errors()[0]
+    location = tuple(str(part) for part in fault["loc"])
+    name, value = spell(location), fault["input"]
+    match fault["type"]:
+        case "extra_forbidden":
+            known = _siblings(root, location)
+            return f"unknown setting {name}{nearest(location[-1], known)}; known settings: {', '.join(known)}"
+        case "missing":
+            return f"{name} is not set"
+        case "value_error":
+            reason = str(fault["ctx"]["error"])
+            return f"{name}: {reason}" if location else reason
+        case _:
+            reason = fault["msg"][0].lower() + fault["msg"][1:]
+            return f"{name}={value}: {reason}"
+
+
+def nearest(name: str, known: list[str]) -> str:
+    """` (did you mean X?)` when one of `known` is spelled almost like `name`, else nothing."""
+    close = get_close_matches(name, known, n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
+def _siblings(root: type[BaseModel], location: tuple[str, ...]) -> list[str]:
+    model = root
+    for part in location[:-1]:
+        field = model.model_fields.get(part)
+        if field is not None and isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            model = field.annotation
+    return list(model.model_fields)

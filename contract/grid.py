@@ -1,0 +1,149 @@
+"""A grid: models x labels x samples x seeds and the settings that its cells share. Named, or a YAML file."""
+
+from importlib import resources
+from itertools import product
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from contract.cell import MODELS, Cell, known_model
+from contract.exits import BadInput
+from contract.explain import nearest, one_line
+from contract.task import Results, Settings, Task
+
+T = TypeVar("T")
+
+
+def _distinct(values: tuple[T, ...]) -> tuple[T, ...]:
+    twice = next((value for value in values if values.count(value) > 1), None)
+    if twice is not None:
+        raise ValueError(f"{twice!r} stands twice")
+    return values
+
+
+class Overrides(Settings):
+    """Settings that differ from the defaults, by group; only what is named is kept."""
+
+    hyper: dict[str, Any] = {}
+    data: dict[str, Any] = {}
+    model: dict[str, Any] = {}
+    train: dict[str, Any] = {}
+
+    def over(self, base: "Overrides") -> "Overrides":
+        """These settings, and where they are silent those of `base`."""
+        groups = Overrides.model_fields
+        return Overrides(**{group: getattr(base, group) | getattr(self, group) for group in groups})
+
+
+class Selector(Settings):
+    """A condition on cells: each named coordinate must be equal."""
+
+    model: Annotated[str, AfterValidator(known_model)] | None = None
+    labels: int | None = None
+    samples: int | None = None
+    seed: int | None = None
+
+    def matches(self, cell: Cell) -> bool:
+        """Whether `cell` fulfils every named coordinate."""
+        return all(getattr(cell, name) == value for name, value in self.model_dump(exclude_none=True).items())
+
+
+class Grid(BaseModel):
+    """What a study asks for. `tasks()` is its product, less what `exclude` names."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$")
+    models: Annotated[tuple[Annotated[str, AfterValidator(known_model)], ...], AfterValidator(_distinct)] = Field(
+        min_length=1
+    )
+    labels: Annotated[tuple[int, ...], AfterValidator(_distinct)] = Field(min_length=1)
+    samples: Annotated[tuple[int, ...], AfterValidator(_distinct)] = Field(min_length=1)
+    seeds: Annotated[tuple[int, ...], AfterValidator(_distinct)] = Field(default=(0,), min_length=1)
+    hyper: dict[str, Any] = {}
+    data: dict[str, Any] = {}
+    model: dict[str, Any] = {}
+    train: dict[str, Any] = {}
+    per_model: dict[Annotated[str, AfterValidator(known_model)], Overrides] = {}
+    exclude: tuple[Selector, ...] = ()
+
+    def tasks(self, results_uri: str) -> list[Task]:
+        """One task a cell, models outermost, seeds innermost. Raises BadInput on the first cell that cannot be."""
+        cells = product(self.models, self.labels, self.samples, self.seeds)
+        return [
+            self._task(Results(uri=results_uri), model=model, labels=labels, samples=samples, seed=seed)
+            for model, labels, samples, seed in cells
+            if not self._excludes(model=model, labels=labels, samples=samples, seed=seed)
+        ]
+
+    def _excludes(self, **coordinates: Any) -> bool:
+        cell = Cell.model_construct(**coordinates)
+        return any(selector.matches(cell) for selector in self.exclude)
+
+    def _task(self, results: Results, **coordinates: Any) -> Task:
+        shared = Overrides(hyper=self.hyper, data=self.data, model=self.model, train=self.train)
+        settings = self.per_model.get(coordinates["model"], Overrides()).over(shared)
+        content = settings.model_dump() | {"cell": coordinates, "results": results}
+        try:
+            return Task.model_validate(content)
+        except ValidationError as error:
+            raise BadInput(f"grid {self.name}: {one_line(error, Task)}") from error
+
+    def with_setting(self, assignment: str) -> "Grid":
+        """The grid with `group.name=value`, or `model:group.name=value` for one model only."""
+        path, separator, value = assignment.partition("=")
+        scope, colon, dotted = path.rpartition(":")
+        group, dot, name = dotted.partition(".")
+        if not separator or not dot or group not in Overrides.model_fields:
+            groups = ", ".join(Overrides.model_fields)
+            raise BadInput(f"bad setting {assignment!r}: expected [MODEL:]GROUP.NAME=VALUE with GROUP one of {groups}")
+        if not colon:
+            return self.model_copy(update={group: getattr(self, group) | {name: value}})
+        if scope not in MODELS:
+            raise BadInput(f"bad setting {assignment!r}: unknown model {scope!r}; known models: {', '.join(MODELS)}")
+        change = Overrides.model_validate({group: {name: value}})
+        merged = change.over(self.per_model.get(scope, Overrides()))
+        return self.model_copy(update={"per_model": self.per_model | {scope: merged}})
+
+
+def named_grids() -> list[str]:
+    """The grids that come with the program."""
+    return sorted(
+        entry.name.removesuffix(".yaml") for entry in _grid_folder().iterdir() if entry.name.endswith(".yaml")
+    )
+
+
+def load_grid(name_or_path: str) -> Grid:
+    """A named grid or a grid file. Raises BadInput with one line that names the offending key or value."""
+    if name_or_path in named_grids():
+        return _parse(_grid_folder().joinpath(f"{name_or_path}.yaml").read_text(encoding="utf-8"), name_or_path)
+    path = Path(name_or_path)
+    if not path.is_file():
+        known = ", ".join(named_grids())
+        meant = nearest(name_or_path, named_grids())
+        raise BadInput(f"no grid {name_or_path!r}: neither a file nor a named grid ({known}){meant}")
+    try:
+        return _parse(path.read_text(encoding="utf-8"), name_or_path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"cannot read grid file {name_or_path}: {error}") from error
+
+
+def _parse(text: str, origin: str) -> Grid:
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" at line {mark.line + 1}" if mark else ""
+        raise BadInput(f"grid file {origin} is not YAML{line}: {getattr(error, 'problem', error)}") from error
+    if not isinstance(content, dict):
+        raise BadInput(f"grid file {origin} must hold a mapping with name, models, labels and samples")
+    try:
+        return Grid.model_validate(content)
+    except ValidationError as error:
+        raise BadInput(f"grid {origin}: {one_line(error, Grid)}") from error
+
+
+def _grid_folder() -> resources.abc.Traversable:
+    return resources.files("contract") / "grids"

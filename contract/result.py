@@ -1,0 +1,217 @@
+"""What a cell leaves behind: a `Success` once, or a `Failure` for each attempt that ended without one.
+
+Both are versioned. A reader refuses a newer schema by name, and a result whose bytes were cut or edited: a Success
+carries the digest of its own content.
+"""
+
+import hashlib
+import json
+from datetime import datetime
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from contract.cell import Cell
+
+SCHEMA = 1
+"""Raised when a reader of the previous schema would misunderstand a document."""
+
+Stop = Literal["completed", "early_stopping"]
+T = TypeVar("T", bound="Document")
+
+
+class Unreadable(Exception):
+    """A stored document that cannot be trusted; the message says why."""
+
+
+class Record(BaseModel):
+    """A part of a document. Names that a newer minor writer added are ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class LabelMetrics(Record):
+    """Precision, recall and F1 of one label, each in 0..1; support is its number of comments."""
+
+    label: str
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+class Metrics(Record):
+    """Scores of one split. Precision, recall and F1 are macro averages in 0..1.
+
+    `confusion[t][p]` counts the comments of true label t that were predicted as p, in the order of `per_label`.
+    """
+
+    accuracy: float
+    precision: float
+    recall: float
+    f1: float
+    loss: float
+    per_label: list[LabelMetrics]
+    confusion: list[list[int]]
+
+
+class Evaluation(Record):
+    """One look at the validation split during training. `train_loss` is the mean since the look before."""
+
+    step: int
+    epoch: float
+    loss: float
+    accuracy: float
+    precision: float
+    recall: float
+    f1: float
+    train_loss: float
+    learning_rate: float
+
+
+class Split(Record):
+    """The comments of one split: how many, and a sha256 over their ids and labels in order."""
+
+    comments: int
+    sha256: str
+
+
+class Splits(Record):
+    """What the cell was trained, validated and tested on."""
+
+    train: Split
+    validation: Split
+    test: Split
+
+
+class Training(Record):
+    """How the training went."""
+
+    best_step: int
+    last_step: int
+    planned_steps: int
+    stop: Stop
+    tokens_seen: int
+    """Tokens of training comments that went through the model, padding left out."""
+    longest_comment: int
+    """Tokens of the longest comment, before any was cut to max_length."""
+    trainable_parameters: int
+    quantized_parameters: int
+    total_parameters: int
+    trainable_modules: list[str]
+    quantized_modules: list[str]
+    dtype: Literal["bf16", "fp32"]
+    """The compute type in use, after a fallback."""
+    peak_memory_bytes: int
+    """CUDA: most memory allocated on the device; CPU: the process' resident peak."""
+
+
+class Provenance(Record):
+    """Where a document comes from. Nothing in here can change a result's meaning."""
+
+    attempt: str
+    code_version: str
+    versions: dict[str, str]
+    device: str
+    threads: int
+    started_at: datetime
+    finished_at: datetime
+
+
+class Artifact(Record):
+    """A file of the attempt, under its store key."""
+
+    key: str
+    bytes: int
+    sha256: str
+
+
+class Document(Record):
+    """What every stored document says about itself."""
+
+    schema_version: int = SCHEMA
+    cell: Cell
+    fingerprint: str
+
+
+class Success(Document):
+    """A finished cell. Its presence in the store means that every artifact it lists is there."""
+
+    status: Literal["success"] = "success"
+    fingerprint_fields: dict[str, Any]
+    labels: list[str]
+    synthetic_data: bool
+    random_weights: bool
+    validation: Metrics
+    """Scores at the best checkpoint, which was chosen by this very accuracy."""
+    test: Metrics
+    history: list[Evaluation]
+    training: Training
+    splits: Splits
+    seconds: dict[str, float]
+    """Wall time by phase, in the order they ran."""
+    start_up_seconds: float
+    """From process start to the first optimizer step."""
+    provenance: Provenance
+    artifacts: dict[str, Artifact]
+    """By file name: adapter, predictions, log."""
+
+
+class Failure(Document):
+    """An attempt that ended without a result, under its exit code."""
+
+    status: Literal["failure"] = "failure"
+    error: str
+    """The exit code's name."""
+    exit_code: int
+    message: str
+    traceback_tail: list[str]
+    last_step: int
+    provenance: Provenance
+
+
+class Progress(Document):
+    """Where a running attempt is; overwritten as it goes on, left behind when it is killed."""
+
+    status: Literal["progress"] = "progress"
+    attempt: str
+    phase: str
+    step: int
+    planned_steps: int
+    accuracy: float | None
+    """Latest validation accuracy in 0..1."""
+    steps_per_second: float | None
+    eta_seconds: float | None
+    updated_at: datetime
+    log_tail: list[str]
+
+
+def encode(document: Document) -> bytes:
+    """JSON with the digest of its own content, so that an edit or a cut shows."""
+    content = document.model_dump(mode="json")
+    return json.dumps(content | {"digest": _digest(content)}, indent=1).encode()
+
+
+def decode(data: bytes, kind: type[T]) -> T:
+    """Raises Unreadable for bytes that are cut, edited, of another kind or of a newer schema."""
+    try:
+        content = json.loads(data)
+    except ValueError as error:
+        raise Unreadable(f"not JSON, probably cut short: {error}") from error
+    if not isinstance(content, dict):
+        raise Unreadable("not a document")
+    version = content.get("schema_version")
+    if not isinstance(version, int) or version > SCHEMA:
+        raise Unreadable(f"schema version {version} is newer than {SCHEMA}, the newest this program reads")
+    if content.pop("digest", None) != _digest(content):
+        raise Unreadable("its content does not match its digest: it was edited or damaged")
+    try:
+        return kind.model_validate(content)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        raise Unreadable(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}") from error
+
+
+def _digest(content: dict[str, Any]) -> str:
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()

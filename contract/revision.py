@@ -1,0 +1,91 @@
+"""The identity of a corpus and of pretrained weights, as it enters a fingerprint.
+
+A hub source is known by its pinned commit, a folder by a hash of its files, a generated one by a version number.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from contract.cell import MODELS
+from contract.exits import BadInput
+from contract.task import Data, Model, Task
+
+DATASET_HUB_ID = "google-research-datasets/go_emotions"
+DATASET_HUB_REVISION = "add492243ff905527e67aeb8b80c082af02207c3"
+SYNTHETIC_VERSION = 1
+"""Raised when trainer/synthetic.py generates other comments."""
+RANDOM_WEIGHTS_VERSION = 1
+"""Raised when trainer/random_weights.py builds another architecture or tokenizer."""
+
+TSV_FILES = ("train.tsv", "test.tsv", "labels.txt")
+_WEIGHT_FILES = ("*.safetensors", "*.json", "*.txt", "*.model")
+
+
+def resolve(task: Task) -> Task:
+    """The task with both revisions filled in. Reads folders; raises BadInput where one cannot serve."""
+    data, model = task.data, task.model
+    if data.revision is None:
+        data = data.model_copy(update={"revision": data_revision(data)})
+    if model.revision is None:
+        model = model.model_copy(update={"revision": weights_revision(model, task.cell.model)})
+    return task.model_copy(update={"data": data, "model": model})
+
+
+def data_revision(data: Data) -> str:
+    """Raises BadInput when `data.source` is a folder without a corpus in it."""
+    match data.source:
+        case "hub":
+            return f"hub:{DATASET_HUB_ID}@{DATASET_HUB_REVISION}"
+        case "synthetic":
+            return f"synthetic:{SYNTHETIC_VERSION}"
+        case folder:
+            return _digest(corpus_files(Path(folder)))
+
+
+def weights_revision(model: Model, name: str) -> str:
+    """Raises BadInput when `model.weights` is a folder that lacks the model's safetensors."""
+    spec = MODELS[name]
+    match model.weights:
+        case "hub":
+            return f"hub:{spec.hub_id}@{spec.hub_revision}"
+        case "random":
+            return f"random:{RANDOM_WEIGHTS_VERSION}"
+        case folder:
+            return _digest(_weight_files(Path(folder) / name))
+
+
+def corpus_files(folder: Path) -> list[Path]:
+    """The corpus files of a folder: the authors' TSV files, else the hub's parquet files."""
+    tsv = [folder / name for name in TSV_FILES]
+    if all(path.is_file() for path in tsv):
+        return tsv
+    parquet = sorted(path for split in ("train", "test") for path in folder.rglob(f"{split}-*.parquet"))
+    if {path.name.split("-")[0] for path in parquet} == {"train", "test"}:
+        return parquet
+    raise BadInput(
+        f"no corpus in DATA_SOURCE={folder}: expected {', '.join(TSV_FILES)}, or train-*.parquet and test-*.parquet"
+    )
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise BadInput(f"no weights at {folder}: MODEL_WEIGHTS must hold one folder per model name")
+    files = sorted(path for pattern in _WEIGHT_FILES for path in folder.glob(pattern))
+    if not any(path.suffix == ".safetensors" for path in files):
+        raise BadInput(f"no *.safetensors in {folder}: pickled weights are not loaded; convert them first")
+    if not (folder / "config.json").is_file():
+        raise BadInput(f"no config.json in {folder}")
+    return files
+
+
+def _digest(files: Iterable[Path]) -> str:
+    total = hashlib.sha256()
+    for path in files:
+        try:
+            with path.open("rb") as stream:
+                content = hashlib.file_digest(stream, "sha256").hexdigest()
+        except OSError as error:
+            raise BadInput(f"cannot read {path}: {error.strerror}") from error
+        total.update(f"{path.name} {content}\n".encode())
+    return f"sha256:{total.hexdigest()[:32]}"

@@ -1,0 +1,77 @@
+"""A run: what one `submit` asked for, kept beside the results so that nobody has to remember its options."""
+
+import json
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from contract.exits import BadInput
+from contract.result import SCHEMA
+from contract.store import Store, run_key
+from contract.task import Results, Task
+
+
+class Run(BaseModel):
+    """The resolved tasks of a run, less the address of the store that they are kept in."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    schema_version: int = SCHEMA
+    name: str
+    tasks: tuple[dict[str, Any], ...]
+    fingerprints: dict[str, str]
+    """Cell id -> fingerprint, in the order of the grid."""
+
+    @classmethod
+    def of(cls, name: str, tasks: list[Task]) -> "Run":
+        """`tasks` must be resolved (contract/revision.py)."""
+        content = tuple(task.model_dump(mode="json", exclude={"results", "log"}, exclude_none=True) for task in tasks)
+        return cls(name=name, tasks=content, fingerprints={task.cell.id: task.fingerprint() for task in tasks})
+
+    def resolved_tasks(self, results_uri: str) -> list[Task]:
+        """The tasks as they were asked for, with their results at `results_uri`."""
+        return [Task.model_validate(task | {"results": Results(uri=results_uri)}) for task in self.tasks]
+
+    def difference(self, other: "Run") -> str | None:
+        """What `other` asks for that this run does not, in words; None when they ask for the same."""
+        mine, theirs = self.fingerprints, other.fingerprints
+        if mine == theirs:
+            return None
+        added = [cell for cell in theirs if cell not in mine]
+        dropped = [cell for cell in mine if cell not in theirs]
+        if added or dropped:
+            return f"{len(added)} cells more, {len(dropped)} fewer (such as {(added or dropped)[0]})"
+        changed = next(cell for cell in mine if mine[cell] != theirs[cell])
+        before, after = self._fields(changed), other._fields(changed)
+        for name in after:
+            if before.get(name) != after[name]:
+                return f"{name} was {before.get(name)}, now {after[name]} (in {changed})"
+        return "this version of the program computes its cells differently"
+
+    def _fields(self, cell_id: str) -> dict[str, Any]:
+        tasks = self.resolved_tasks(results_uri="")
+        return next(task.fingerprint_fields() for task in tasks if task.cell.id == cell_id)
+
+
+def record_run(store: Store, run: Run) -> None:
+    """Keep the run under its name. Raises BadInput when the name already stands for something else."""
+    if store.publish(run_key(run.name), run.model_dump_json(indent=1).encode()):
+        return
+    recorded = load_run(store, run.name)
+    difference = recorded.difference(run) if recorded else None
+    if difference:
+        raise BadInput(f"run {run.name!r} asks for something else: {difference}; choose another name with --run")
+
+
+def load_run(store: Store, name: str) -> Run | None:
+    """The recorded run, or None when there is none. Raises BadInput when it cannot be read."""
+    data = store.get(run_key(name))
+    if data is None:
+        return None
+    try:
+        version = json.loads(data).get("schema_version", SCHEMA)
+        if version > SCHEMA:
+            raise BadInput(f"{run_key(name)} has schema version {version}; this program reads up to {SCHEMA}")
+        return Run.model_validate_json(data)
+    except (ValueError, ValidationError, AttributeError) as error:
+        raise BadInput(f"{run_key(name)} cannot be read: it was cut short or edited") from error

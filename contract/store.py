@@ -1,0 +1,151 @@
+"""The results store: a folder now, an S3 bucket later. The only file that knows a key.
+
+results/<cell-id>/<fingerprint>.json                     a Success, written last and once
+attempts/<cell-id>/<fingerprint>/<attempt>/...           artifacts, progress.json, failure.json of one attempt
+runs/<run>.json                                          what a submit asked for
+"""
+
+import errno
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import unquote, urlsplit
+
+from contract.exits import BadInput, StoreFailed
+
+RESULTS = "results/"
+ATTEMPTS = "attempts/"
+_UNFINISHED = ".tmp-"
+
+
+def result_key(cell_id: str, fingerprint: str) -> str:
+    """Where the cell's one Success lives."""
+    return f"{RESULTS}{cell_id}/{fingerprint}.json"
+
+
+def attempt_key(cell_id: str, fingerprint: str, attempt: str, name: str) -> str:
+    """Where a file of one attempt lives."""
+    return f"{ATTEMPTS}{cell_id}/{fingerprint}/{attempt}/{name}"
+
+
+def run_key(run: str) -> str:
+    """Where a run's request lives."""
+    return f"runs/{run}.json"
+
+
+FAILURE = "failure.json"
+PROGRESS = "progress.json"
+LOG = "log.txt"
+
+
+class Store(Protocol):
+    """Keys to bytes. Every method raises StoreFailed when the store itself fails."""
+
+    uri: str
+
+    def check_writable(self) -> None:
+        """Raises BadInput when nothing can be written here."""
+
+    def publish(self, key: str, data: bytes) -> bool:
+        """Write once, whole or not at all; False when the key was there before, which then stays as it is."""
+
+    def put(self, key: str, data: bytes) -> None:
+        """Write whole or not at all, over what was there."""
+
+    def get(self, key: str) -> bytes | None:
+        """The bytes, or None when nothing is there."""
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """The keys that begin with `prefix`, sorted."""
+
+
+def open_store(uri: str) -> Store:
+    """The store at `/path`, `file:///path` or `s3://bucket/prefix`. Raises BadInput for anything else."""
+    parts = urlsplit(uri)
+    match parts.scheme:
+        case "" if uri:
+            return DirStore(Path(uri))
+        case "file" if parts.netloc in ("", "localhost") and parts.path:
+            return DirStore(Path(unquote(parts.path)))
+        case "s3":
+            raise BadInput(f"RESULTS_URI={uri}: S3 stores are not supported yet; use a folder")
+        case _:
+            raise BadInput(f"RESULTS_URI={uri!r} is neither a folder nor file:///path nor s3://bucket/prefix")
+
+
+class DirStore:
+    """A folder. A name appears only with its whole content: written aside, synced, then linked or renamed."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.absolute()
+        self.uri = str(self.root)
+
+    def check_writable(self) -> None:
+        """Raises BadInput when nothing can be written here."""
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=self.root, prefix=_UNFINISHED) as probe:
+                probe.write(b"probe")
+        except OSError as error:
+            raise BadInput(f"RESULTS_URI={self.uri} is not writable: {error.strerror}") from error
+
+    def publish(self, key: str, data: bytes) -> bool:
+        """Write once; False when somebody was first."""
+        with self._written_aside(key, data) as aside:
+            try:
+                os.link(aside, self.root / key)
+            except FileExistsError:
+                return False
+        _sync_folder((self.root / key).parent)
+        return True
+
+    def put(self, key: str, data: bytes) -> None:
+        """Write over what was there."""
+        with self._written_aside(key, data) as aside:
+            os.replace(aside, self.root / key)
+
+    def get(self, key: str) -> bytes | None:
+        """The bytes, or None."""
+        try:
+            return (self.root / key).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise StoreFailed(f"cannot read {self.root / key}: {error.strerror}") from error
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """The keys that begin with `prefix`, sorted."""
+        folder = self.root / prefix.rpartition("/")[0]
+        paths = (Path(parent) / name for parent, _, names in os.walk(folder) for name in names)
+        keys = sorted(path.relative_to(self.root).as_posix() for path in paths if not path.name.startswith(_UNFINISHED))
+        return (key for key in keys if key.startswith(prefix))
+
+    @contextmanager
+    def _written_aside(self, key: str, data: bytes) -> Iterator[Path]:
+        target = self.root / key
+        aside: Path | None = None
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=target.parent, prefix=_UNFINISHED, delete=False) as stream:
+                aside = Path(stream.name)
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            yield aside
+        except OSError as error:
+            full = " (free some space, then run the same command again)" if error.errno == errno.ENOSPC else ""
+            raise StoreFailed(f"cannot write {target}: {error.strerror}{full}") from error
+        finally:
+            if aside is not None:
+                aside.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,1 @@
+"""Turns results into a report and its heatmap."""

@@ -62,3 +62,9 @@ class StoreFailed(ProgramError):
     """The results store could not be written or read; the data that was there before is untouched."""
 
     exit_code = STORE_FAILED
+
+
+class SourceUnavailable(ProgramError):
+    """The hub did not deliver weights or corpus; nothing is wrong with the request."""
+
+    exit_code = SOURCE_UNAVAILABLE

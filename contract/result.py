@@ -112,7 +112,8 @@ class Provenance(Record):
     attempt: str
     code_version: str
     versions: dict[str, str]
-    device: str
+    device: str | None
+    """The GPU's name or `cpu`; None when the attempt ended before it looked."""
     threads: int
     started_at: datetime
     finished_at: datetime

@@ -32,6 +32,17 @@ def resolve(task: Task) -> Task:
     return task.model_copy(update={"data": data, "model": model})
 
 
+def verify(task: Task) -> None:
+    """Raises BadInput when a folder's content is no longer what the task's revisions say."""
+    found = {
+        "DATA_REVISION": (task.data.revision, data_revision(task.data), task.data.source),
+        "MODEL_REVISION": (task.model.revision, weights_revision(task.model, task.cell.model), task.model.weights),
+    }
+    for name, (planned, actual, place) in found.items():
+        if planned != actual:
+            raise BadInput(f"{name}={planned}, but {place} holds {actual}: it changed after the grid was planned")
+
+
 def data_revision(data: Data) -> str:
     """Raises BadInput when `data.source` is a folder without a corpus in it."""
     match data.source:

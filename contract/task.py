@@ -9,6 +9,7 @@ import json
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
+from pydantic.fields import FieldInfo
 
 from contract.cell import EMOTIONS, Cell
 
@@ -177,11 +178,11 @@ def env_name(*path: str) -> str:
     return "_".join(path).upper()
 
 
-def setting_names() -> tuple[tuple[str, str], ...]:
-    """Every (group, field) of a task, in order."""
-    return tuple(
-        (group, name)
+def setting_fields() -> dict[tuple[str, str], FieldInfo]:
+    """Every setting of a task by (group, name), in order."""
+    return {
+        (group, name): field
         for group, info in Task.model_fields.items()
         if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel)
-        for name in info.annotation.model_fields
-    )
+        for name, field in info.annotation.model_fields.items()
+    }

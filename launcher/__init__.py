@@ -1,0 +1,1 @@
+"""Turns a grid of cells into work, and shows how far it is."""

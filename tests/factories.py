@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+
 from contract.result import (
     Evaluation,
     Failure,

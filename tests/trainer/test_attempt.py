@@ -1,0 +1,237 @@
+"""`python -m trainer` as a scheduler runs it: environment in, one result and an exit code out."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from contract.result import Failure, Progress, Success, decode
+from contract.store import DirStore
+from tests.trainer.environment import without_settings
+
+SMALL = {
+    "CELL_MODEL": "bert",
+    "CELL_LABELS": "2",
+    "CELL_SAMPLES": "80",
+    "HYPER_EPOCHS": "1",
+    "DATA_SOURCE": "synthetic",
+    "MODEL_WEIGHTS": "random",
+    "TRAIN_THREADS": "1",
+}
+
+
+def environment(results: Path, **changes: str) -> dict[str, str]:
+    return without_settings(dict(os.environ)) | SMALL | {"RESULTS_URI": str(results)} | changes
+
+
+def run(results: Path, **changes: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "trainer"]
+    environ = environment(results, **changes)
+    return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=300)
+
+
+def documents(store: DirStore, name: str) -> list[str]:
+    return [key for key in store.list("attempts/") if key.endswith(name)]
+
+
+def only(keys: list[str]) -> str:
+    assert len(keys) == 1, keys
+    return keys[0]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory):
+    """One cell that ran to its end, and what it said."""
+    results = tmp_path_factory.mktemp("finished")
+    done = run(results, LOG_FORMAT="json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return DirStore(results), done
+
+
+def result_of(store: DirStore) -> Success:
+    return decode(store.get(only(list(store.list("results/")))), Success)
+
+
+def test_one_result_that_vouches_for_its_artifacts(finished):
+    store, _ = finished
+    success = result_of(store)
+    assert (success.cell.id, success.status) == ("bert-l2-n80-s0", "success")
+    assert success.random_weights
+    assert success.synthetic_data
+    assert set(success.artifacts) == {
+        "adapter_config.json",
+        "adapter_model.safetensors",
+        "losses.csv",
+        "predictions.csv",
+        "log.txt",
+    }
+    for artifact in success.artifacts.values():
+        assert len(store.get(artifact.key)) == artifact.bytes
+
+
+def test_the_result_is_complete_enough_to_judge_it(finished):
+    success = result_of(finished[0])
+    assert [e.step for e in success.history] == [3, 6, 9, 12, 15, 18]
+    assert success.splits.train.comments == 72
+    assert success.splits.validation.comments == 8
+    assert success.test.per_label[0].support == success.splits.test.comments // 2
+    assert sum(map(sum, success.test.confusion)) == success.splits.test.comments
+    assert set(success.seconds) == {"data", "imports", "model", "training", "test", "publish"}
+    assert 0 < success.start_up_seconds < 300
+    assert success.training.peak_memory_bytes > 10**8
+    assert success.provenance.threads == 1
+    assert {"torch", "transformers", "peft", "bitsandbytes"} <= set(success.provenance.versions)
+    assert success.fingerprint_fields["hyper.lora_r"] == 16
+
+
+def test_predictions_agree_with_the_metrics(finished):
+    store, _ = finished
+    success = result_of(store)
+    header, *rows = store.get(success.artifacts["predictions.csv"].key).decode().splitlines()
+    assert header == "id,true,predicted,p_admiration,p_gratitude"
+    right = sum(row.split(",")[1] == row.split(",")[2] for row in rows)
+    assert right / len(rows) == pytest.approx(success.test.accuracy)
+
+
+def test_json_log_is_an_event_a_line(finished):
+    _, done = finished
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    names = [event["event"] for event in events]
+    story = ["cell-starts", "data-ready", "model-ready", "first-step", "evaluation", "trained", "scored", "published"]
+    assert [name for name in dict.fromkeys(names) if name in story] == story
+    evaluation = next(event for event in reversed(events) if event["event"] == "evaluation")
+    assert {"step", "planned", "loss", "accuracy", "f1", "steps_per_second", "eta_seconds"} <= set(evaluation)
+    assert done.stderr == "", "libraries must not talk over the cell"
+
+
+def test_a_finished_cell_is_not_trained_again(finished):
+    store, _ = finished
+    before = list(store.list(""))
+    again = run(store.root)
+    assert again.returncode == 0
+    assert "already-published" in again.stdout
+    assert list(store.list("")) == before
+
+
+def test_sigterm_leaves_a_failure_its_progress_and_no_result(tmp_path: Path):
+    environ = environment(tmp_path, HYPER_EPOCHS="500", LOG_PROGRESS_SECONDS="0.2")
+    process = subprocess.Popen([sys.executable, "-m", "trainer"], env=environ, stdout=subprocess.PIPE, text=True)
+    try:
+        for line in process.stdout:
+            if " evaluation " in line:
+                break
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+    finally:
+        process.kill()
+    store = DirStore(tmp_path)
+    assert process.returncode == 15
+    assert list(store.list("results/")) == []
+    failure = decode(store.get(only(documents(store, "failure.json"))), Failure)
+    assert (failure.error, failure.exit_code) == ("preempted", 15)
+    assert failure.last_step > 0
+    progress = decode(store.get(only(documents(store, "progress.json"))), Progress)
+    assert progress.step >= failure.last_step > 0
+    assert any("evaluation" in line for line in progress.log_tail)
+
+
+def test_a_killed_cell_leaves_what_it_last_did(tmp_path: Path):
+    environ = environment(tmp_path, HYPER_EPOCHS="500", LOG_PROGRESS_SECONDS="0.2")
+    process = subprocess.Popen([sys.executable, "-m", "trainer"], env=environ, stdout=subprocess.PIPE, text=True)
+    try:
+        for line in process.stdout:
+            if " evaluation " in line:
+                time.sleep(1)
+                break
+    finally:
+        process.kill()
+        process.communicate()
+    store = DirStore(tmp_path)
+    assert list(store.list("results/")) == []
+    progress = decode(store.get(only(documents(store, "progress.json"))), Progress)
+    assert progress.phase == "training"
+    assert progress.planned_steps == 9000
+
+
+def test_a_diverging_loss_is_a_failure_of_its_own(tmp_path: Path):
+    done = run(tmp_path, HYPER_LEARNING_RATE="1e30", HYPER_MAX_GRAD_NORM="1e30", HYPER_WARMUP_RATIO="0")
+    assert done.returncode == 10, done.stdout + done.stderr
+    store = DirStore(tmp_path)
+    assert list(store.list("results/")) == []
+    failure = decode(store.get(only(documents(store, "failure.json"))), Failure)
+    assert failure.error == "non-finite-loss"
+
+
+def folder(path: Path, files: dict[str, str]) -> str:
+    path.mkdir(parents=True)
+    for name, text in files.items():
+        (path / name).write_text(text)
+    return str(path)
+
+
+def test_weights_of_another_architecture(tmp_path: Path):
+    folder(tmp_path / "w" / "bert", {"config.json": '{"model_type": "gpt2"}', "model.safetensors": ""})
+    refused(tmp_path, "model_type 'gpt2'", "'bert'", MODEL_WEIGHTS=str(tmp_path / "w"))
+
+
+def test_weights_without_safetensors(tmp_path: Path):
+    folder(tmp_path / "w" / "bert", {"config.json": "{}", "pytorch_model.bin": ""})
+    refused(tmp_path, "safetensors", MODEL_WEIGHTS=str(tmp_path / "w"))
+
+
+def test_weights_folder_without_the_model(tmp_path: Path):
+    refused(tmp_path, "bert", "one folder per model", MODEL_WEIGHTS=folder(tmp_path / "w", {}))
+
+
+def test_corpus_folder_without_a_corpus(tmp_path: Path):
+    refused(tmp_path, "train.tsv", DATA_SOURCE=folder(tmp_path / "c", {}))
+
+
+def test_corpus_that_changed_since_the_plan(tmp_path: Path):
+    files = {"train.tsv": "a\t0\tx\n", "test.tsv": "b\t0\ty\n", "labels.txt": "admiration"}
+    corpus = folder(tmp_path / "c", files)
+    refused(tmp_path, "DATA_REVISION=sha256:00", "changed", DATA_SOURCE=corpus, DATA_REVISION="sha256:00")
+
+
+def test_results_that_cannot_be_written(tmp_path: Path):
+    (tmp_path / "file").write_text("in the way")
+    refused(tmp_path, "not writable", RESULTS_URI=str(tmp_path / "file" / "results"))
+
+
+def test_more_samples_than_there_are(tmp_path: Path):
+    done = run(tmp_path / "results", CELL_LABELS="4", CELL_SAMPLES="400000")
+    assert done.returncode == 2
+    store = DirStore(tmp_path / "results")
+    failure = decode(store.get(only(documents(store, "failure.json"))), Failure)
+    assert "100000" in failure.message
+    assert "admiration" in failure.message
+    assert list(store.list("results/")) == []
+
+
+def refused(tmp_path: Path, *words: str, **changes: str) -> None:
+    """Exit code 2, one line with these words, and nothing that looks like a result."""
+    done = run(tmp_path / "results", **changes)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    for word in words:
+        assert word in done.stderr
+    assert not list(DirStore(tmp_path / "results").list("results/"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mounts a small tmpfs in a namespace of its own: Linux only")
+def test_a_full_disk_while_publishing(tmp_path: Path):
+    """The store has room for the progress object and not for the adapter."""
+    mount = f"mount -t tmpfs -o size=80k none {tmp_path}"
+    script = f"{mount} && {sys.executable} -m trainer; code=$?; ls -R {tmp_path}; exit $code"
+    environ = environment(tmp_path)
+    command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 12, done.stdout + done.stderr
+    assert "No space left" in done.stdout
+    assert "store-failed" in done.stdout
+    assert "results:" not in done.stdout

@@ -1,0 +1,44 @@
+"""`python -m trainer`: train the cell that the environment asks for."""
+
+import argparse
+import sys
+from importlib.metadata import PackageNotFoundError, version
+
+from contract.exits import EXIT_CODES, INCOMPLETE
+from contract.task import env_name, setting_fields
+
+
+def main() -> int:
+    """Everything comes from the environment; the command line knows --help and --version only."""
+    parser = argparse.ArgumentParser(
+        prog="trainer",
+        description="Trains one cell and publishes one result. Configured by the environment alone.",
+        epilog=_environment_help(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"emotion-grid trainer {_version()}")
+    parser.parse_args()
+
+    from trainer.attempt import main as run
+
+    return run()
+
+
+def _environment_help() -> str:
+    settings = [
+        f"  {env_name(*path):34} {'required' if field.is_required() else f'default {field.default}'}"
+        for path, field in setting_fields().items()
+    ]
+    codes = [f"  {c.number:3}  {c.name:20} {c.meaning}" for c in EXIT_CODES.values() if c is not INCOMPLETE]
+    return "\n".join(["environment:", *settings, "", "exit codes:", *codes])
+
+
+def _version() -> str:
+    try:
+        return version("emotion-grid")
+    except PackageNotFoundError:
+        return "(from a checkout)"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

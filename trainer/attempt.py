@@ -1,0 +1,117 @@
+"""One attempt at one cell: environment -> task -> comments -> trainer/run.py -> exit code.
+
+Everything that can be refused cheaply is refused here, before the training stack is imported.
+"""
+
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Mapping
+
+from contract.exits import OK, UNEXPECTED, ExitCode, ProgramError, StoreFailed
+from contract.result import Failure
+from contract.revision import resolve, verify
+from contract.store import Store, open_store, result_key
+from contract.task import Task
+from trainer.data import Dataset, load
+from trainer.failures import exit_code_of, raise_on_sigterm
+from trainer.journal import Journal
+from trainer.provenance import new_attempt, provenance, threads_for
+from trainer.publish import publish_failure, traceback_tail
+from trainer.settings import task_from_environment
+from trainer.weights import check_architecture
+
+
+def main(environ: Mapping[str, str] = os.environ) -> int:
+    """Run the cell that the environment asks for; returns the exit code."""
+    try:
+        task = resolve(task_from_environment(environ))
+        verify(task)
+        check_architecture(task)
+        store = open_store(task.results.uri)
+        store.check_writable()
+        return attempt(task, store).number
+    except ProgramError as error:
+        sys.stderr.write(f"trainer: error: {error}\n")
+        return error.exit_code.number
+
+
+def attempt(task: Task, store: Store) -> ExitCode:
+    """Run the cell once, whatever happens leave a record of it. Raises StoreFailed when not even that works."""
+    journal = Journal(task, new_attempt(), store)
+    if store.get(result_key(task.cell.id, task.fingerprint())) is not None:
+        journal.event("already-published", cell=task.cell.id, fingerprint=task.fingerprint())
+        return OK
+    raise_on_sigterm()
+    with journal.pulse():
+        try:
+            return _run(task, store, journal)
+        except BaseException as error:  # also KeyboardInterrupt: an attempt that ended says so
+            return _fail(task, store, journal, error)
+
+
+def _run(task: Task, store: Store, journal: Journal) -> ExitCode:
+    threads = threads_for(task)
+    journal.event("cell-starts", cell=task.cell.id, fingerprint=task.fingerprint(), threads=threads)
+    with journal.phase("data"):
+        dataset = load(task)
+    _announce(dataset, journal)
+    with journal.phase("imports"):
+        _quiet_libraries(threads)
+        from trainer.run import run_cell
+    published = run_cell(task, dataset, store, journal)
+    journal.event("published" if published else "already-published", key=result_key(task.cell.id, task.fingerprint()))
+    return OK
+
+
+def _announce(dataset: Dataset, journal: Journal) -> None:
+    journal.event(
+        "data-ready",
+        train=len(dataset.train),
+        validation=len(dataset.validation),
+        test=len(dataset.test),
+        seconds=journal.seconds["data"],
+    )
+
+
+def _quiet_libraries(threads: int) -> None:
+    """Settings that the libraries read while they are imported, so that the log holds the cell's own lines."""
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", category=FutureWarning)
+    os.environ |= {
+        "OMP_NUM_THREADS": str(threads),
+        "TOKENIZERS_PARALLELISM": "false",
+        "TRANSFORMERS_VERBOSITY": "error",
+        "BITSANDBYTES_NOWELCOME": "1",
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        # The cell trains on one GPU; with more in sight Trainer would replicate the model over all of them.
+        "CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0],
+    }
+
+
+def _fail(task: Task, store: Store, journal: Journal, error: BaseException) -> ExitCode:
+    code = exit_code_of(error)
+    message = str(error) or type(error).__name__
+    tail = traceback_tail(error)
+    if code is UNEXPECTED:
+        for line in tail:
+            journal.event("traceback", line=line)
+    journal.event("failed", error=code.name, exit_code=code.number, retriable=code.retriable, message=message)
+    failure = Failure(
+        cell=task.cell,
+        fingerprint=task.fingerprint(),
+        error=code.name,
+        exit_code=code.number,
+        message=message,
+        traceback_tail=tail,
+        last_step=journal.last_step,
+        provenance=provenance(task, journal.attempt, device=None),
+    )
+    try:
+        publish_failure(store, failure)
+        journal.write_log()
+    except StoreFailed as refused:
+        journal.event("failure-not-written", reason=str(refused))
+    return code

@@ -1,0 +1,100 @@
+"""The rows of GoEmotions, from wherever the task says: the authors' TSV files, the hub's parquet, or generated ones."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from contract.cell import EMOTIONS
+from contract.exits import BadInput, SourceUnavailable
+from contract.revision import DATASET_HUB_ID, DATASET_HUB_REVISION, corpus_files
+from contract.task import Task
+from trainer import synthetic
+
+Split = Literal["train", "test"]
+CORPUS_LABELS = (*sorted(EMOTIONS), "neutral")
+"""The corpus' own label order: a label id is a position in here."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A comment as the corpus has it; `emotions` are names, `neutral` among them."""
+
+    id: str
+    text: str
+    emotions: tuple[str, ...]
+
+
+def read_rows(task: Task, split: Split) -> list[Row]:
+    """All rows of a split. Raises BadInput for a file that is not what it should be, SourceUnavailable for the hub."""
+    match task.data.source:
+        case "synthetic":
+            return [Row(*row) for row in synthetic.generate(split, task.labels)]
+        case "hub":
+            return _hub_rows(split)
+        case folder:
+            files = corpus_files(Path(folder))
+            if files[0].suffix == ".parquet":
+                return _parquet_rows([path for path in files if path.name.startswith(split)])
+            return list(_tsv_rows(next(path for path in files if path.stem == split)))
+
+
+def _tsv_rows(path: Path) -> Iterator[Row]:
+    """`text <tab> label ids, comma separated <tab> comment id`, without quoting; every line ends in a newline."""
+    text = _read_text(path)
+    if not text.endswith("\n"):
+        raise BadInput(f"{path} is cut short: its last line has no end")
+    for number, line in enumerate(text.removesuffix("\n").split("\n"), start=1):
+        fields = line.split("\t")
+        if len(fields) != 3:
+            raise BadInput(f"{path} line {number}: {len(fields)} fields, expected text, label ids and comment id")
+        comment, ids, comment_id = fields
+        if not (comment.strip() and comment_id):
+            raise BadInput(f"{path} line {number}: an empty comment or comment id")
+        yield Row(comment_id, comment, tuple(_label(value, f"{path} line {number}") for value in ids.split(",")))
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8")
+    except OSError as error:
+        raise BadInput(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path} is not UTF-8 at byte {error.start}: it is damaged") from error
+
+
+def _label(value: str | int, where: str) -> str:
+    if not str(value).isdecimal() or int(value) >= len(CORPUS_LABELS):
+        raise BadInput(f"{where}: label id {value!r} is not one of 0..{len(CORPUS_LABELS) - 1}")
+    return CORPUS_LABELS[int(value)]
+
+
+def _parquet_rows(paths: Iterable[Path]) -> list[Row]:
+    import pyarrow.parquet
+
+    rows: list[Row] = []
+    for path in paths:
+        try:
+            table = pyarrow.parquet.read_table(path, columns=["id", "text", "labels"])
+        except (OSError, ValueError, KeyError) as error:
+            raise BadInput(f"cannot read {path}: {str(error).splitlines()[0]}") from error
+        rows += _labelled(table.to_pylist(), str(path))
+    return rows
+
+
+def _hub_rows(split: Split) -> list[Row]:
+    import datasets
+
+    try:
+        found = datasets.load_dataset(DATASET_HUB_ID, "simplified", split=split, revision=DATASET_HUB_REVISION)
+    except Exception as error:  # datasets and its transports raise errors of a dozen unrelated classes here
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise SourceUnavailable(f"the hub did not deliver {DATASET_HUB_ID}: {reason}") from error
+    return _labelled(found, DATASET_HUB_ID)
+
+
+def _labelled(records: Iterable[dict[str, object]], where: str) -> list[Row]:
+    return [
+        Row(str(r["id"]), str(r["text"]), tuple(_label(value, f"{where} {r['id']}") for value in r["labels"]))  # type: ignore[attr-defined]
+        for r in records
+    ]

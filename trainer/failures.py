@@ -1,0 +1,53 @@
+"""Ends of a cell that have a name of their own, and the one place that names a foreign error."""
+
+import signal
+from types import FrameType
+
+from contract.exits import (
+    DEVICE_FAILED,
+    NON_FINITE_LOSS,
+    OUT_OF_MEMORY,
+    PREEMPTED,
+    UNEXPECTED,
+    ExitCode,
+    ProgramError,
+)
+
+
+class NonFiniteLoss(ProgramError):
+    """The loss became NaN or infinite: the weights are lost and no figure of the cell means anything."""
+
+    exit_code = NON_FINITE_LOSS
+
+
+class Preempted(ProgramError):
+    """SIGTERM arrived before the result was published."""
+
+    exit_code = PREEMPTED
+
+
+def exit_code_of(error: BaseException) -> ExitCode:
+    """The exit code under which `error` ends the cell.
+
+    Device faults are recognised by torch's class or words: the NVIDIA device plugin ignores most Xid errors, so the
+    pod's exit code is all that anybody sees.
+    """
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    text = str(error)
+    if isinstance(error, ProgramError):
+        return error.exit_code
+    if isinstance(error, MemoryError) or "OutOfMemoryError" in kinds or "can't allocate memory" in text:
+        return OUT_OF_MEMORY
+    if "AcceleratorError" in kinds or "CUDA error" in text or "CUBLAS_STATUS" in text:
+        return DEVICE_FAILED
+    return UNEXPECTED
+
+
+def raise_on_sigterm() -> None:
+    """Turn SIGTERM into Preempted, raised wherever the main thread is."""
+
+    def preempt(_signal: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise Preempted("SIGTERM: the machine is needed elsewhere; run the cell again")
+
+    signal.signal(signal.SIGTERM, preempt)

@@ -1,0 +1,257 @@
+"""The training loop: transformers' Trainer, watched. `fit` leaves the best checkpoint's weights in the model.
+
+This is the reference engine. Another one must prove itself equal to it behind the same call.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from tempfile import TemporaryDirectory
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from peft import PeftModel
+from transformers import (
+    DataCollatorWithPadding,
+    EvalPrediction,
+    PreTrainedTokenizerBase,
+    PrinterCallback,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
+
+from contract.result import Evaluation, Metrics, Stop
+from contract.task import Hyper
+from trainer.encode import EVALUATION_BATCH, EncodedRow, softmax
+from trainer.failures import NonFiniteLoss
+from trainer.machine import Precision
+
+EVALUATIONS_PER_EPOCH = 5
+
+Score = Callable[[list[int], NDArray[np.float64]], Metrics]
+"""True labels and probabilities (comments x labels) -> Metrics."""
+
+
+class Watchers(Protocol):
+    """Whom the loop tells what happens."""
+
+    def on_step(self, step: int, planned_steps: int) -> None:
+        """After each optimizer step."""
+
+    def on_evaluation(self, evaluation: Evaluation) -> None:
+        """After each look at the validation split."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A finished training. The model holds the weights of `best_step`."""
+
+    history: list[Evaluation]
+    best_step: int
+    last_step: int
+    planned_steps: int
+    stop: Stop
+    tokens_seen: int
+    step_losses: list[float]
+    """Mean training loss of each optimizer step."""
+    first_step_at: float
+    """time.time() when the first optimizer step was done."""
+
+
+@dataclass
+class BestWeights:
+    """The weights of the best evaluation so far, and how many evaluations ago that was.
+
+    Only a strictly better accuracy counts, so of equal checkpoints the earliest is kept.
+    """
+
+    accuracy: float = -1.0
+    step: int = 0
+    evaluations_since: int = 0
+    weights: dict[str, torch.Tensor] = field(default_factory=dict)
+
+    def consider(self, model: torch.nn.Module, evaluation: Evaluation) -> None:
+        """Keep a copy of the trainable weights when `evaluation` is the best so far."""
+        if evaluation.accuracy <= self.accuracy:
+            self.evaluations_since += 1
+            return
+        self.accuracy, self.step, self.evaluations_since = evaluation.accuracy, evaluation.step, 0
+        trainable = {name: p for name, p in model.named_parameters() if p.requires_grad}
+        self.weights = {name: p.detach().clone() for name, p in trainable.items()}
+
+    def restore(self, model: torch.nn.Module) -> None:
+        """Put the kept weights back."""
+        parameters = dict(model.named_parameters())
+        with torch.no_grad():
+            for name, weights in self.weights.items():
+                parameters[name].copy_(weights)
+
+
+class WatchedTrainer(Trainer):
+    """Keeps losses and token counts on the device: they are read back at evaluations, not at every step."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.micro_losses: list[torch.Tensor] = []
+        self.tokens: list[torch.Tensor] = []
+
+    def training_step(self, model: torch.nn.Module, inputs: dict[str, Any], *args: Any, **kwargs: Any) -> torch.Tensor:
+        """One micro-batch forward and backward, as Trainer does it."""
+        self.tokens.append(inputs["attention_mask"].sum())
+        loss: torch.Tensor = super().training_step(model, inputs, *args, **kwargs)
+        self.micro_losses.append(loss)
+        return loss
+
+
+class Watch(TrainerCallback):
+    """Evaluates at the end too, records history, keeps the best weights, stops when patience runs out."""
+
+    def __init__(self, hyper: Hyper, watchers: Watchers) -> None:
+        self.best = BestWeights()
+        self.history: list[Evaluation] = []
+        self.step_losses: list[float] = []
+        self.tokens_seen = 0
+        self.first_step_at = 0.0
+        self.stop: Stop = "completed"
+        self.trainer: WatchedTrainer
+        self._patience = hyper.early_stopping_patience
+        self._watchers = watchers
+        self._unread: list[torch.Tensor] = []
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """After each optimizer step. Trainer has divided each micro-batch's loss by their number."""
+        self.first_step_at = self.first_step_at or time.time()
+        self._unread.append(torch.stack(self.trainer.micro_losses).sum())
+        self.trainer.micro_losses.clear()
+        if state.global_step >= state.max_steps:
+            control.should_evaluate = True
+        self._watchers.on_step(state.global_step, state.max_steps)
+
+    def on_evaluate(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, metrics: dict[str, float], **_: Any
+    ) -> None:
+        """After each look at the validation split. Raises NonFiniteLoss."""
+        evaluation = self._evaluation(state, metrics, self._read_back())
+        self.history.append(evaluation)
+        self._watchers.on_evaluation(evaluation)
+        self.best.consider(self.trainer.model, evaluation)
+        if self.best.evaluations_since >= self._patience and state.global_step < state.max_steps:
+            self.stop = "early_stopping"
+            control.should_training_stop = True
+
+    def _read_back(self) -> list[float]:
+        """Losses of the steps since the last evaluation: one transfer from the device for all of them."""
+        losses: list[float] = torch.stack(self._unread).double().tolist()
+        self.tokens_seen += int(torch.stack(self.trainer.tokens).sum())
+        self._unread.clear()
+        self.trainer.tokens.clear()
+        for step, loss in enumerate(losses, start=len(self.step_losses) + 1):
+            if not math.isfinite(loss):
+                raise NonFiniteLoss(f"the training loss became {loss} at step {step}; try a lower learning_rate")
+        self.step_losses += losses
+        return losses
+
+    def _evaluation(self, state: TrainerState, metrics: dict[str, float], losses: list[float]) -> Evaluation:
+        if not math.isfinite(metrics["eval_loss"]):
+            raise NonFiniteLoss(f"the validation loss became {metrics['eval_loss']} at step {state.global_step}")
+        return Evaluation(
+            step=state.global_step,
+            epoch=round(state.epoch or 0.0, 4),
+            train_loss=float(np.mean(losses)),
+            learning_rate=self.trainer._get_learning_rate(),
+            **{name: metrics[f"eval_{name}"] for name in ("loss", "accuracy", "precision", "recall", "f1")},
+        )
+
+
+def fit(
+    model: PeftModel,
+    tokenizer: PreTrainedTokenizerBase,
+    train: list[EncodedRow],
+    validation: list[EncodedRow],
+    *,
+    hyper: Hyper,
+    seed: int,
+    precision: Precision,
+    score: Score,
+    watchers: Watchers,
+) -> Fitted:
+    """Train `model` in place and leave it with the weights of its best evaluation.
+
+    Raises NonFiniteLoss at the first evaluation that sees a loss which is no number.
+    """
+    watch = Watch(hyper, watchers)
+    with TemporaryDirectory(prefix="trainer-") as folder:
+        trainer = WatchedTrainer(
+            model=model,
+            args=_arguments(hyper, len(train), seed, precision, folder),
+            train_dataset=train,
+            eval_dataset=validation,
+            data_collator=DataCollatorWithPadding(tokenizer),
+            compute_metrics=lambda prediction: _headline(prediction, score),
+            callbacks=[watch],
+        )
+        trainer.remove_callback(PrinterCallback)  # the journal says the same, in its own form
+        # PEFT's forward takes any keyword, from which Trainer concludes that the model divides its loss by the number
+        # of accumulated comments. Sequence classification does not: gradients would grow with the accumulation.
+        trainer.model_accepts_loss_kwargs = False
+        watch.trainer = trainer
+        trainer.train()
+    watch.best.restore(model)
+    return Fitted(
+        history=watch.history,
+        best_step=watch.best.step,
+        last_step=trainer.state.global_step,
+        planned_steps=trainer.state.max_steps,
+        stop=watch.stop,
+        tokens_seen=watch.tokens_seen,
+        step_losses=watch.step_losses,
+        first_step_at=watch.first_step_at,
+    )
+
+
+def steps_between_evaluations(hyper: Hyper, comments: int) -> int:
+    """`eval_steps`, by default a fifth of an epoch: patience then means as many epochs at every size."""
+    steps_per_epoch = math.ceil(comments / (hyper.batch_size * hyper.gradient_accumulation_steps))
+    return hyper.eval_steps or max(1, steps_per_epoch // EVALUATIONS_PER_EPOCH)
+
+
+def _arguments(hyper: Hyper, comments: int, seed: int, precision: Precision, folder: str) -> TrainingArguments:
+    steps = math.ceil(comments / (hyper.batch_size * hyper.gradient_accumulation_steps)) * hyper.epochs
+    return TrainingArguments(
+        output_dir=folder,
+        num_train_epochs=hyper.epochs,
+        per_device_train_batch_size=hyper.batch_size,
+        per_device_eval_batch_size=EVALUATION_BATCH,
+        gradient_accumulation_steps=hyper.gradient_accumulation_steps,
+        learning_rate=hyper.learning_rate,
+        lr_scheduler_type=hyper.lr_scheduler,
+        warmup_steps=math.ceil(steps * hyper.warmup_ratio),
+        optim=hyper.optimizer,
+        weight_decay=hyper.weight_decay,
+        max_grad_norm=hyper.max_grad_norm,
+        bf16=precision.name == "bf16",
+        seed=seed,
+        data_seed=seed,
+        eval_strategy="steps",
+        eval_steps=steps_between_evaluations(hyper, comments),
+        logging_strategy="no",
+        logging_nan_inf_filter=False,
+        save_strategy="no",
+        use_cpu=not torch.cuda.is_available(),
+        dataloader_pin_memory=torch.cuda.is_available(),
+        remove_unused_columns=False,
+        label_names=["labels"],
+        disable_tqdm=True,
+        report_to=[],
+    )
+
+
+def _headline(prediction: EvalPrediction, score: Score) -> dict[str, float]:
+    metrics = score(prediction.label_ids.tolist(), softmax(prediction.predictions))
+    return {name: getattr(metrics, name) for name in ("accuracy", "precision", "recall", "f1")}

@@ -1,0 +1,136 @@
+"""What a cell says while it runs: events on stdout, one a line, and a small progress object in the store.
+
+The progress object is written by a thread of its own, so that a cell that downloads weights still shows a pulse, and
+a cell that is killed leaves its last lines behind.
+"""
+
+import json
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Any
+
+from contract.exits import StoreFailed
+from contract.result import Progress, encode
+from contract.store import LOG, PROGRESS, Store, attempt_key
+from contract.task import Task
+
+_TAIL_LINES = 40
+Value = str | int | float | bool | None
+
+
+class Journal:
+    """The log of one attempt. Safe to write to from the main thread while its own thread publishes."""
+
+    def __init__(self, task: Task, attempt: str, store: Store) -> None:
+        self.attempt = attempt
+        self.seconds: dict[str, float] = {}
+        """Wall time by phase."""
+        self._task = task
+        self._store = store
+        self._fingerprint = task.fingerprint()
+        self._lines: list[str] = []
+        self._phase = "starting"
+        self._training: dict[str, Any] = {"step": 0, "planned_steps": 0, "accuracy": None}
+        self._speed: dict[str, float | None] = {"steps_per_second": None, "eta_seconds": None}
+        self._done = threading.Event()
+        self._write_failed = False
+
+    @property
+    def last_step(self) -> int:
+        """The last optimizer step that was reported."""
+        return int(self._training["step"])
+
+    def event(self, name: str, **values: Value) -> None:
+        """Print one line, as text or JSON."""
+        now = datetime.now(UTC)
+        if self._task.log.format == "json":
+            line = json.dumps({"time": now.isoformat(timespec="milliseconds"), "event": name, **values})
+        else:
+            words = [f"{key}={_shown(value)}" for key, value in values.items() if value is not None]
+            line = " ".join([now.strftime("%H:%M:%S"), name, *words])
+        self._lines.append(line)
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Measure a part of the story under `name`."""
+        self._phase, begun = name, monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[name] = round(monotonic() - begun, 3)
+
+    def at_step(self, step: int, planned_steps: int, steps_per_second: float | None) -> None:
+        """Note where the training is."""
+        left = (planned_steps - step) / steps_per_second if steps_per_second else None
+        self._training |= {"step": step, "planned_steps": planned_steps}
+        self._speed = {"steps_per_second": steps_per_second, "eta_seconds": left}
+
+    def at_accuracy(self, accuracy: float) -> None:
+        """Note the latest validation accuracy."""
+        self._training |= {"accuracy": accuracy}
+
+    def log_bytes(self) -> bytes:
+        """Everything said so far."""
+        return "".join(f"{line}\n" for line in self._lines).encode()
+
+    @contextmanager
+    def pulse(self) -> Iterator[None]:
+        """Keep the progress object fresh inside the block; leave a last one, and the log, behind it."""
+        thread = threading.Thread(target=self._beat, name="progress", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._done.set()
+            thread.join()
+            self._write_progress()
+
+    def _beat(self) -> None:
+        while True:
+            self._write_progress()
+            if self._done.wait(self._task.log.progress_seconds):
+                return
+
+    def _write_progress(self) -> None:
+        try:
+            self._store.put(self._key(PROGRESS), encode(self._progress()))
+            self._write_failed = False
+        except StoreFailed as error:
+            if not self._write_failed:
+                self.event("progress-not-written", reason=str(error))
+            self._write_failed = True
+
+    def _progress(self) -> Progress:
+        return Progress(
+            cell=self._task.cell,
+            fingerprint=self._fingerprint,
+            attempt=self.attempt,
+            phase=self._phase,
+            updated_at=datetime.now(UTC),
+            log_tail=self._lines[-_TAIL_LINES:],
+            **self._training,
+            **self._speed,
+        )
+
+    def write_log(self) -> None:
+        """Put the whole log beside the attempt's other files. Raises StoreFailed."""
+        self._store.put(self._key(LOG), self.log_bytes())
+
+    def _key(self, name: str) -> str:
+        return attempt_key(self._task.cell.id, self._fingerprint, self.attempt, name)
+
+
+def _shown(value: Value) -> str:
+    match value:
+        case float():
+            return f"{value:.4g}"
+        case str() if " " in value or not value:
+            return json.dumps(value)
+        case _:
+            return str(value)

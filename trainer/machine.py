@@ -1,0 +1,55 @@
+"""The device that a cell runs on: its name, compute type and memory."""
+
+import resource
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import transformers
+
+from contract.task import Task
+from trainer.provenance import threads_for
+
+
+@dataclass(frozen=True)
+class Precision:
+    """The compute type in use. `fallback` says why it is not the one asked for."""
+
+    name: Literal["bf16", "fp32"]
+    fallback: str | None = None
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type as torch knows it."""
+        return torch.bfloat16 if self.name == "bf16" else torch.float32
+
+
+def prepare(task: Task) -> None:
+    """Set the number of threads; keep the libraries' own progress bars out of the log."""
+    torch.set_num_threads(threads_for(task))
+    transformers.utils.logging.disable_progress_bar()
+
+
+def choose_precision(wanted: Literal["bf16", "fp32"]) -> Precision:
+    """bf16 where the device computes in it; else fp32, and never fp16, whose range loses small gradients."""
+    if wanted == "fp32" or _has_bf16():
+        return Precision(wanted)
+    return Precision("fp32", fallback=f"{device_name()} does not compute in bf16; fp32 is used")
+
+
+def _has_bf16() -> bool:
+    if torch.cuda.is_available():
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
+def device_name() -> str:
+    """The GPU's name, or `cpu`."""
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
+
+
+def peak_memory_bytes() -> int:
+    """Most memory in use so far: on a GPU what torch allocated there, on a CPU the process' resident set."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -1,0 +1,77 @@
+"""Where a result comes from: versions, code, threads, times. Needs no heavy import."""
+
+import os
+import secrets
+import subprocess
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import psutil
+
+from contract.result import Provenance
+from contract.task import Task
+
+_PACKAGES = (
+    "torch",
+    "transformers",
+    "peft",
+    "bitsandbytes",
+    "accelerate",
+    "tokenizers",
+    "datasets",
+    "evaluate",
+    "scikit-learn",
+    "numpy",
+)
+
+
+def new_attempt() -> str:
+    """A name for this attempt; names sort by the time they were made."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+
+
+def process_started_at() -> datetime:
+    """When the operating system started this process."""
+    return datetime.fromtimestamp(psutil.Process().create_time(), UTC)
+
+
+def threads_for(task: Task) -> int:
+    """`TRAIN_THREADS`, else every processor that this process may use."""
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return task.train.threads or available
+
+
+def provenance(task: Task, attempt: str, device: str | None) -> Provenance:
+    """The record of this process, finished now."""
+    return Provenance(
+        attempt=attempt,
+        code_version=_code_version(),
+        versions=_versions(),
+        device=device,
+        threads=threads_for(task),
+        started_at=process_started_at(),
+        finished_at=datetime.now(UTC),
+    )
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _code_version() -> str:
+    """`CODE_VERSION` (set in the image), else the checkout's commit, `+dirty` where files differ from it."""
+    if baked := os.environ.get("CODE_VERSION"):
+        return baked
+    root = Path(__file__).resolve().parent.parent
+    describe = ["git", "-C", str(root), "describe", "--always", "--dirty=+dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        return subprocess.run(describe, capture_output=True, text=True, check=True, timeout=10).stdout.strip()  # noqa: S603
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"

@@ -1,0 +1,185 @@
+"""The story of one cell, top to bottom: model, training, scores, one published result.
+
+Imports the training stack; trainer/attempt.py has checked the environment and loaded the comments before that.
+"""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import transformers
+from numpy.typing import NDArray
+from peft import PeftModel
+from transformers import PreTrainedTokenizerBase
+
+from contract.result import Artifact, Metrics, Splits, Success, Training
+from contract.store import LOG, Store
+from contract.task import Task
+from trainer import machine
+from trainer.artifacts import adapter_files, losses_csv, predictions_csv
+from trainer.data import Comment, Dataset, split_record
+from trainer.encode import EncodedRow, encode, longest, predict
+from trainer.fit import Fitted, fit
+from trainer.journal import Journal
+from trainer.model import Anatomy, anatomy, load_qlora
+from trainer.pace import Pace
+from trainer.provenance import process_started_at, provenance
+from trainer.publish import publish_success, put_artifacts
+from trainer.score import score
+
+
+def run_cell(task: Task, dataset: Dataset, store: Store, journal: Journal) -> bool:
+    """Train, score and publish; False when another attempt had published before.
+
+    Raises NonFiniteLoss, SourceUnavailable, StoreFailed, or whatever the stack raises.
+    """
+    machine.prepare(task)
+    with journal.phase("model"):
+        prepared = prepare(task, dataset)
+    announce(prepared, journal)
+
+    with journal.phase("training"):
+        fitted = train(task, prepared, journal)
+
+    with journal.phase("test"):
+        scores = examine(task, prepared)
+    journal.event("scored", validation=scores.validation.accuracy, test=scores.test.accuracy)
+
+    with journal.phase("publish"):
+        files = artifact_files(task, prepared, fitted, scores, dataset, journal)
+        stored = put_artifacts(store, task, journal.attempt, files)
+    return publish_success(store, result(task, dataset, prepared, fitted, scores, stored, journal))
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A model ready to be trained, and its comments as it reads them."""
+
+    model: PeftModel
+    tokenizer: PreTrainedTokenizerBase
+    precision: machine.Precision
+    anatomy: Anatomy
+    train: list[EncodedRow]
+    validation: list[EncodedRow]
+    test: list[EncodedRow]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What the best checkpoint is worth; `probabilities` are the test comments', comments x labels."""
+
+    validation: Metrics
+    test: Metrics
+    probabilities: NDArray[np.float64]
+
+
+def prepare(task: Task, dataset: Dataset) -> Prepared:
+    """Load, quantise and adapt the model under the cell's seed; encode the comments."""
+    precision = machine.choose_precision(task.hyper.precision)
+    transformers.set_seed(task.cell.seed)
+    model, tokenizer = load_qlora(task, precision)
+
+    def encoded(comments: list[Comment]) -> list[EncodedRow]:
+        return encode(comments, tokenizer, task.hyper.max_length)
+
+    splits = (encoded(dataset.train), encoded(dataset.validation), encoded(dataset.test))
+    return Prepared(model, tokenizer, precision, anatomy(model), *splits)
+
+
+def announce(prepared: Prepared, journal: Journal) -> None:
+    """Say what is about to be trained, and what had to give way."""
+    if prepared.precision.fallback:
+        journal.event("warning", reason=prepared.precision.fallback)
+    journal.event(
+        "model-ready",
+        device=machine.device_name(),
+        dtype=prepared.precision.name,
+        trainable=prepared.anatomy.trainable_parameters,
+        quantized=prepared.anatomy.quantized_parameters,
+        seconds=journal.seconds["model"],
+    )
+
+
+def train(task: Task, prepared: Prepared, journal: Journal) -> Fitted:
+    """Fine-tune in place; afterwards the model holds its best checkpoint."""
+    fitted = fit(
+        prepared.model,
+        prepared.tokenizer,
+        prepared.train,
+        prepared.validation,
+        hyper=task.hyper,
+        seed=task.cell.seed,
+        precision=prepared.precision,
+        score=lambda true, probabilities: score(true, probabilities, task.labels),
+        watchers=Pace(journal),
+    )
+    journal.event("trained", best_step=fitted.best_step, last_step=fitted.last_step, stop=fitted.stop)
+    return fitted
+
+
+def examine(task: Task, prepared: Prepared) -> Scores:
+    """Score the model on the comments that chose the checkpoint, and on those that nobody has seen."""
+
+    def probabilities(rows: list[EncodedRow]) -> NDArray[np.float64]:
+        return predict(prepared.model, rows, prepared.tokenizer, prepared.precision)
+
+    def scored(rows: list[EncodedRow], predicted: NDArray[np.float64]) -> Metrics:
+        return score([row["labels"] for row in rows], predicted, task.labels)
+
+    on_test = probabilities(prepared.test)
+    validation = scored(prepared.validation, probabilities(prepared.validation))
+    return Scores(validation, scored(prepared.test, on_test), on_test)
+
+
+def artifact_files(
+    task: Task, prepared: Prepared, fitted: Fitted, scores: Scores, dataset: Dataset, journal: Journal
+) -> dict[str, bytes]:
+    """The files that stay beside the result."""
+    return adapter_files(prepared.model) | {
+        "predictions.csv": predictions_csv(dataset.test, task.labels, scores.probabilities),
+        "losses.csv": losses_csv(fitted.step_losses),
+        LOG: journal.log_bytes(),
+    }
+
+
+def result(
+    task: Task,
+    dataset: Dataset,
+    prepared: Prepared,
+    fitted: Fitted,
+    scores: Scores,
+    stored: dict[str, Artifact],
+    journal: Journal,
+) -> Success:
+    """Everything that a reader needs to judge the cell."""
+    comments = [*dataset.train, *dataset.validation, *dataset.test]
+    return Success(
+        cell=task.cell,
+        fingerprint=task.fingerprint(),
+        fingerprint_fields=task.fingerprint_fields(),
+        labels=list(task.labels),
+        synthetic_data=task.data.source == "synthetic",
+        random_weights=task.model.weights == "random",
+        validation=scores.validation,
+        test=scores.test,
+        history=fitted.history,
+        training=Training(
+            best_step=fitted.best_step,
+            last_step=fitted.last_step,
+            planned_steps=fitted.planned_steps,
+            stop=fitted.stop,
+            tokens_seen=fitted.tokens_seen,
+            longest_comment=longest(comments, prepared.tokenizer),
+            dtype=prepared.precision.name,
+            peak_memory_bytes=machine.peak_memory_bytes(),
+            **asdict(prepared.anatomy),
+        ),
+        splits=Splits(
+            train=split_record(dataset.train),
+            validation=split_record(dataset.validation),
+            test=split_record(dataset.test),
+        ),
+        seconds=journal.seconds,
+        start_up_seconds=round(fitted.first_step_at - process_started_at().timestamp(), 3),
+        provenance=provenance(task, journal.attempt, machine.device_name()),
+        artifacts=stored,
+    )

@@ -14,6 +14,8 @@ from contract.explain import nearest, one_line
 from contract.task import Results, Settings, Task
 
 T = TypeVar("T")
+RUN_NAME = r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$"
+"""A grid's name is the default name of its runs, and part of the names of their Jobs."""
 
 
 def _distinct(values: tuple[T, ...]) -> tuple[T, ...]:
@@ -55,7 +57,7 @@ class Grid(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$")
+    name: str = Field(pattern=RUN_NAME)
     models: Annotated[tuple[Annotated[str, AfterValidator(known_model)], ...], AfterValidator(_distinct)] = Field(
         min_length=1
     )

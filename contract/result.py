@@ -184,7 +184,13 @@ class Progress(Document):
     steps_per_second: float | None
     eta_seconds: float | None
     updated_at: datetime
+    interval_seconds: float
+    """Time until the next update, if the attempt is still alive."""
     log_tail: list[str]
+
+    def is_alive(self, now: datetime) -> bool:
+        """Whether the attempt may still be running: it missed at most two updates, give or take five seconds."""
+        return (now - self.updated_at).total_seconds() < 3 * self.interval_seconds + 5
 
 
 def encode(document: Document) -> bytes:

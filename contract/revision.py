@@ -4,7 +4,7 @@ A hub source is known by its pinned commit, a folder by a hash of its files, a g
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from contract.cell import MODELS
@@ -22,14 +22,22 @@ TSV_FILES = ("train.tsv", "test.tsv", "labels.txt")
 _WEIGHT_FILES = ("*.safetensors", "*.json", "*.txt", "*.model")
 
 
-def resolve(task: Task) -> Task:
-    """The task with both revisions filled in. Reads folders; raises BadInput where one cannot serve."""
-    data, model = task.data, task.model
-    if data.revision is None:
-        data = data.model_copy(update={"revision": data_revision(data)})
-    if model.revision is None:
-        model = model.model_copy(update={"revision": weights_revision(model, task.cell.model)})
-    return task.model_copy(update={"data": data, "model": model})
+def resolve(tasks: Sequence[Task]) -> list[Task]:
+    """The tasks with both revisions filled in. Reads each folder once; raises BadInput where one cannot serve."""
+    corpora = {data: data_revision(data) for data in {task.data for task in tasks} if data.revision is None}
+    weights = {
+        (model, name): weights_revision(model, name)
+        for model, name in {(task.model, task.cell.model) for task in tasks}
+        if model.revision is None
+    }
+
+    def resolved(task: Task) -> Task:
+        data = task.data.model_copy(update={"revision": corpora.get(task.data, task.data.revision)})
+        revision = weights.get((task.model, task.cell.model), task.model.revision)
+        model = task.model.model_copy(update={"revision": revision})
+        return task.model_copy(update={"data": data, "model": model})
+
+    return [resolved(task) for task in tasks]
 
 
 def verify(task: Task) -> None:

@@ -75,3 +75,8 @@ def load_run(store: Store, name: str) -> Run | None:
         return Run.model_validate_json(data)
     except (ValueError, ValidationError, AttributeError) as error:
         raise BadInput(f"{run_key(name)} cannot be read: it was cut short or edited") from error
+
+
+def run_names(store: Store) -> list[str]:
+    """The runs that are recorded here."""
+    return [key.removeprefix("runs/").removesuffix(".json") for key in store.list("runs/")]

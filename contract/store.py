@@ -8,8 +8,10 @@ runs/<run>.json                                          what a submit asked for
 import errno
 import os
 import tempfile
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
@@ -34,6 +36,32 @@ def attempt_key(cell_id: str, fingerprint: str, attempt: str, name: str) -> str:
 def run_key(run: str) -> str:
     """Where a run's request lives."""
     return f"runs/{run}.json"
+
+
+@dataclass(frozen=True)
+class AttemptFile:
+    """What the key of a file of an attempt says."""
+
+    key: str
+    cell_id: str
+    fingerprint: str
+    attempt: str
+    name: str
+
+
+def results_by_cell(keys: Iterable[str]) -> dict[str, list[str]]:
+    """Cell id -> fingerprints, from the keys under RESULTS."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for key in keys:
+        cell_id, _, name = key.removeprefix(RESULTS).partition("/")
+        found[cell_id].append(name.removesuffix(".json"))
+    return found
+
+
+def attempt_file(key: str) -> AttemptFile | None:
+    """The parts of a key under ATTEMPTS; None for a file that no trainer wrote."""
+    parts = key.removeprefix(ATTEMPTS).split("/")
+    return AttemptFile(key, *parts) if len(parts) == 4 else None
 
 
 FAILURE = "failure.json"

@@ -32,7 +32,7 @@ def task(results_uri: str = "results", **settings: object) -> Task:
         "model": {"weights": "random"},
         "results": {"uri": results_uri},
     }
-    return resolve(Task.model_validate(defaults | settings))
+    return resolve([Task.model_validate(defaults | settings)])[0]
 
 
 def metrics(labels: tuple[str, ...], accuracy: float, per_label: int = 50) -> Metrics:
@@ -145,6 +145,7 @@ def progress(of: Task, *, step: int = 300, updated_at: datetime | None = None, a
         steps_per_second=10.0,
         eta_seconds=(900 - step) / 10,
         updated_at=updated_at or datetime.now(UTC),
+        interval_seconds=15.0,
         log_tail=["training starts"],
     )
 

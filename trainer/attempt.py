@@ -26,7 +26,7 @@ from trainer.weights import check_architecture
 def main(environ: Mapping[str, str] = os.environ) -> int:
     """Run the cell that the environment asks for; returns the exit code."""
     try:
-        task = resolve(task_from_environment(environ))
+        (task,) = resolve([task_from_environment(environ)])
         verify(task)
         check_architecture(task)
         store = open_store(task.results.uri)

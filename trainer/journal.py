@@ -113,6 +113,7 @@ class Journal:
             attempt=self.attempt,
             phase=self._phase,
             updated_at=datetime.now(UTC),
+            interval_seconds=self._task.log.progress_seconds,
             log_tail=self._lines[-_TAIL_LINES:],
             **self._training,
             **self._speed,

@@ -1,0 +1,169 @@
+"""Cells as local processes: the same environment and the same store as a Job, without a cluster."""
+
+import ctypes
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+from typing import IO, Protocol
+
+from contract.store import Store
+from contract.survey import Done, Running, State, look
+from contract.task import Task, env_name, setting_fields
+
+_POLL_SECONDS = 0.2
+_LOOK_SECONDS = 2.0
+_GRACE_SECONDS = 10.0
+_OUTPUT_LINES = 15
+_PR_SET_PDEATHSIG = 1
+
+
+class Watcher(Protocol):
+    """Whom the runner tells what happens."""
+
+    def started(self, task: Task) -> None:
+        """A process was started for the cell."""
+
+    def finished(self, task: Task, state: State, output: list[str]) -> None:
+        """The cell's process ended; `output` is its last lines, for a cell that could not say itself why it failed."""
+
+    def waiting(self, task: Task) -> None:
+        """Somebody else is running the cell: its end is awaited."""
+
+    def tick(self, running: list[Task]) -> None:
+        """Called several times a second."""
+
+
+@dataclass
+class _Child:
+    task: Task
+    process: subprocess.Popen[bytes]
+    output: IO[bytes]
+
+    def last_lines(self) -> list[str]:
+        self.output.seek(0)
+        return self.output.read().decode(errors="replace").splitlines()[-_OUTPUT_LINES:]
+
+
+class LocalRunner:
+    """Runs tasks, at most `workers` at a time. What a cell is worth is read from the store, not from its exit code."""
+
+    def __init__(self, store: Store, command: str, workers: int, threads: int, watcher: Watcher) -> None:
+        self._store = store
+        self._command = shlex.split(command)
+        self._workers = workers
+        self._threads = threads
+        self._watcher = watcher
+        self._children: list[_Child] = []
+        self._held: dict[str, float] = {}
+        """Cell id -> when to look again at a cell that somebody else runs."""
+
+    def run(self, tasks: list[Task]) -> None:
+        """Run every task that is not done. On an exception (Ctrl-C, SIGTERM) the children are ended first."""
+        pending = list(tasks)
+        with _sigterm_as_interrupt():
+            try:
+                while pending or self._children:
+                    self._reap()
+                    self._start_some(pending)
+                    self._watcher.tick([child.task for child in self._children])
+                    time.sleep(_POLL_SECONDS)
+            finally:
+                self._end_children()
+
+    def _start_some(self, pending: list[Task]) -> None:
+        for task in list(pending):
+            if len(self._children) >= self._workers:
+                return
+            if self._held.get(task.cell.id, 0.0) > time.monotonic():
+                continue
+            match look(task, self._store):
+                case Done() as done:
+                    pending.remove(task)
+                    self._watcher.finished(task, done, [])
+                case Running():
+                    self._hold(task)
+                case _:
+                    pending.remove(task)
+                    self._start(task)
+
+    def _hold(self, task: Task) -> None:
+        if task.cell.id not in self._held:
+            self._watcher.waiting(task)
+        self._held[task.cell.id] = time.monotonic() + _LOOK_SECONDS
+
+    def _start(self, task: Task) -> None:
+        output = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the child)
+        process = subprocess.Popen(  # noqa: S603
+            self._command,
+            env=child_environment(task, self._threads, dict(os.environ)),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=_die_with_parent(),
+        )
+        self._children.append(_Child(task, process, output))
+        self._watcher.started(task)
+
+    def _reap(self) -> None:
+        for child in [child for child in self._children if child.process.poll() is not None]:
+            self._children.remove(child)
+            self._watcher.finished(child.task, look(child.task, self._store), child.last_lines())
+            child.output.close()
+
+    def _end_children(self) -> None:
+        for child in self._children:
+            child.process.terminate()
+        deadline = time.monotonic() + _GRACE_SECONDS
+        for child in self._children:
+            try:
+                child.process.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                child.process.kill()
+                child.process.wait()
+        self._children.clear()
+
+
+def child_environment(task: Task, threads: int, environ: dict[str, str]) -> dict[str, str]:
+    """`environ` with the task in place of whatever it held by the task's names.
+
+    A local store takes progress every two seconds without harm; `threads` counts where the task leaves them open.
+    """
+    groups = tuple({env_name(group, "") for group, _ in setting_fields()})
+    kept = {name: value for name, value in environ.items() if not name.startswith(groups)}
+    here = {env_name("log", "progress_seconds"): "2", env_name("train", "threads"): str(task.train.threads or threads)}
+    return kept | task.to_env() | here
+
+
+def _die_with_parent() -> Callable[[], None] | None:
+    """For Linux: the kernel kills a child whose launcher is gone, even by SIGKILL, so that no orphan trains on."""
+    if sys.platform != "linux":
+        return None
+    libc, launcher = ctypes.CDLL(None), os.getpid()
+
+    def arrange() -> None:
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != launcher:
+            os._exit(1)
+
+    return arrange
+
+
+@contextmanager
+def _sigterm_as_interrupt() -> Iterator[None]:
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,112 @@
+"""From the command line to tasks: which run is meant, what it asks for, and which of its cells."""
+
+import argparse
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from pydantic import ValidationError
+
+from contract.exits import BadInput
+from contract.explain import one_line
+from contract.grid import RUN_NAME, Grid, Selector, load_grid
+from contract.revision import resolve
+from contract.run import load_run, run_names
+from contract.store import Store
+from contract.task import Task
+
+
+@dataclass(frozen=True)
+class Request:
+    """A run's name, all of its tasks, and those that the command is about."""
+
+    run: str
+    tasks: list[Task]
+    chosen: list[Task]
+
+
+def from_grid(args: argparse.Namespace, store: Store) -> Request:
+    """What `plan` and `submit` ask for. Raises BadInput for whatever the grid or an option has wrong."""
+    if args.grid is None:
+        raise BadInput("--grid is missing: a named grid (smoke, demo, full) or a grid file")
+    grid = _with_options(load_grid(args.grid), args)
+    tasks = resolve(grid.tasks(store.uri))
+    return Request(args.run or grid.name, tasks, choose(tasks, args.only))
+
+
+def from_run(args: argparse.Namespace, store: Store) -> Request:
+    """What `status`, `retry` and `logs` are about: the recorded run, else the grid as it stands."""
+    if args.run is None and args.grid is None:
+        raise BadInput(f"--grid or --run is missing: which run? {_recorded(store)}")
+    name = args.run or load_grid(args.grid).name
+    run = load_run(store, name)
+    if run is not None:
+        tasks = run.resolved_tasks(store.uri)
+        return Request(name, tasks, choose(tasks, args.only))
+    if args.grid is None:
+        raise BadInput(f"no run {name!r} at {store.uri}. {_recorded(store)}")
+    return from_grid(args, store)
+
+
+def _with_options(grid: Grid, args: argparse.Namespace) -> Grid:
+    for assignment in args.set:
+        grid = grid.with_setting(assignment)
+    if args.seeds:
+        grid = grid.model_copy(update={"seeds": args.seeds})
+    return grid
+
+
+def _recorded(store: Store) -> str:
+    names = run_names(store)
+    return f"Recorded runs: {', '.join(names)}" if names else "No run is recorded there yet"
+
+
+def choose(tasks: Sequence[Task], selectors: Sequence[Selector]) -> list[Task]:
+    """The tasks that match any selector; all of them without one. Raises BadInput when none matches."""
+    chosen = [t for t in tasks if not selectors or any(selector.matches(t.cell) for selector in selectors)]
+    if not chosen:
+        raise BadInput("--only matches no cell of the grid")
+    return chosen
+
+
+def find_cell(tasks: Sequence[Task], cell_id: str) -> Task:
+    """Raises BadInput, with the nearest ids, when the run has no such cell."""
+    by_id = {task.cell.id: task for task in tasks}
+    if cell_id not in by_id:
+        near = get_close_matches(cell_id, by_id, cutoff=0.5) or list(by_id)[:3]
+        raise BadInput(f"no cell {cell_id!r} in this run; it has {len(by_id)} cells, such as {', '.join(near)}")
+    return by_id[cell_id]
+
+
+def parse_selector(text: str) -> Selector:
+    """`model=bert,labels=2`: every coordinate must be equal. Raises BadInput."""
+    pairs = [part.partition("=") for part in text.split(",")]
+    if any(not separator for _, separator, _ in pairs):
+        raise BadInput(f"bad --only {text!r}: expected COORDINATE=VALUE with model, labels, samples or seed")
+    try:
+        return Selector.model_validate({name: value for name, _, value in pairs})
+    except ValidationError as error:
+        raise BadInput(f"bad --only {text!r}: {one_line(error, Selector)}") from error
+
+
+def parse_seeds(text: str) -> tuple[int, ...]:
+    """`0,1,2`. Raises BadInput."""
+    parts = text.split(",")
+    if not all(part.isdecimal() for part in parts) or len(set(parts)) != len(parts):
+        raise BadInput(f"bad --seeds {text!r}: expected distinct numbers from 0, comma separated")
+    return tuple(int(part) for part in parts)
+
+
+def parse_run_name(text: str) -> str:
+    """A name that can stand in a key and in the name of a Job. Raises BadInput."""
+    if not re.fullmatch(RUN_NAME, text):
+        raise BadInput(f"bad --run {text!r}: expected up to 40 lower-case letters, digits and inner hyphens")
+    return text
+
+
+def parse_workers(text: str) -> int:
+    """Raises BadInput."""
+    if not text.isdecimal() or int(text) < 1:
+        raise BadInput(f"bad --workers {text!r}: expected a number from 1")
+    return int(text)

@@ -1,0 +1,119 @@
+"""How plans and states are told: a table for people, plain values for machines."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from contract.survey import Done, Failed, Lost, Missing, Running, Stale, State
+from contract.task import Task
+from launcher.plan import Estimate, Step, last_seen
+
+Row = Sequence[str]
+
+
+@dataclass(frozen=True)
+class CellStatus:
+    """A state in words. `details` hold what machines may want to know beyond them."""
+
+    state: str
+    detail: str
+    details: dict[str, Any]
+
+
+def status_of(state: State) -> CellStatus:
+    """The state as `status` shows it."""
+    match state:
+        case Done():
+            return CellStatus("done", "", {})
+        case Running(progress):
+            accuracy = "" if progress.accuracy is None else f", validation accuracy {progress.accuracy:.1%}"
+            left = "" if progress.eta_seconds is None else f", {duration(progress.eta_seconds)} left"
+            words = f"{progress.phase}, step {progress.step} of {progress.planned_steps}{accuracy}{left}"
+            details = progress.model_dump(
+                mode="json", include={"phase", "step", "planned_steps", "accuracy", "eta_seconds"}
+            )
+            return CellStatus("running", words, details)
+        case Failed(failure):
+            advice = "a retry may help" if state.retriable else "a retry would end the same"
+            details = failure.model_dump(mode="json", include={"error", "exit_code", "message", "last_step"})
+            details |= {"retriable": state.retriable}
+            return CellStatus("failed", f"{failure.error}: {failure.message} ({advice})", details)
+        case Lost(progress):
+            details = {"last_step": progress.step, "last_seen": progress.updated_at.isoformat()} if progress else {}
+            return CellStatus("lost", f"no sign since {last_seen(progress)}".replace("since at", "since"), details)
+        case Stale(changes):
+            words = "; ".join(f"{name} {then} -> {now}" for name, (then, now) in changes.items())
+            return CellStatus(
+                "stale", words or "settings unreadable", {"changes": {n: list(c) for n, c in changes.items()}}
+            )
+        case Missing():
+            return CellStatus("missing", "", {})
+
+
+def status_rows(tasks: Sequence[Task], states: Sequence[State]) -> list[Row]:
+    """Cell, state, detail."""
+    shown = [(task.cell.id, status_of(state)) for task, state in zip(tasks, states, strict=True)]
+    return [(cell_id, status.state, status.detail) for cell_id, status in shown]
+
+
+def status_document(run: str, tasks: Sequence[Task], states: Sequence[State]) -> dict[str, Any]:
+    """The same for machines."""
+    shown = [(task, status_of(state)) for task, state in zip(tasks, states, strict=True)]
+    cells = [
+        {"cell": task.cell.id, "fingerprint": task.fingerprint(), "state": status.state, **status.details}
+        for task, status in shown
+    ]
+    return {"run": run, "totals": dict(Counter(status.state for _, status in shown)), "cells": cells}
+
+
+def plan_rows(steps: Sequence[Step]) -> list[Row]:
+    """Cell, action, reason."""
+    return [(step.task.cell.id, step.action, step.reason) for step in steps]
+
+
+def plan_document(run: str, steps: Sequence[Step], work: Estimate, workers: int) -> dict[str, Any]:
+    """The plan for machines; seconds are None where nothing comparable was measured."""
+    cells = [
+        {
+            "cell": s.task.cell.id,
+            "fingerprint": s.task.fingerprint(),
+            "action": s.action,
+            "reason": s.reason,
+            "runs": s.runs,
+        }
+        for s in steps
+    ]
+    estimated = {"cell_seconds": work.cell_seconds, "unmeasured_cells": work.unknown_cells, "workers": workers}
+    return {"run": run, "totals": dict(Counter(step.action for step in steps)), "estimate": estimated, "cells": cells}
+
+
+def plan_summary(steps: Sequence[Step], work: Estimate, workers: int) -> str:
+    """One line: how much there is to do and how long it takes."""
+    to_run = sum(step.runs for step in steps)
+    actions = ", ".join(f"{count} {action}" for action, count in Counter(step.action for step in steps).items())
+    if not to_run:
+        return f"{len(steps)} cells: {actions}. Nothing to run."
+    return f"{len(steps)} cells: {actions}. {to_run} to run, {_expected(work, to_run, workers)}."
+
+
+def _expected(work: Estimate, to_run: int, workers: int) -> str:
+    known = to_run - work.unknown_cells
+    if not known:
+        return "time unknown: no cell of these models has finished yet"
+    rest = f" for {known} of them; the rest is unmeasured" if work.unknown_cells else ""
+    return f"about {duration(work.cell_seconds / workers)} with {workers} at a time{rest}"
+
+
+def duration(seconds: float) -> str:
+    """`45 s`, `12 min`, `3.5 h`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def table(header: Row, rows: Sequence[Row]) -> str:
+    """Left-aligned columns, two spaces apart; the last one is as long as it likes."""
+    widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (header, *rows))
+    return "\n".join(line.rstrip() for line in lines)

@@ -36,12 +36,10 @@ def task(results_uri: str = "results", **settings: object) -> Task:
 
 
 def metrics(labels: tuple[str, ...], accuracy: float, per_label: int = 50) -> Metrics:
-    """Scores whose confusion matrix has `accuracy` on its diagonal, errors spread over the other labels."""
+    """Scores whose confusion matrix has `accuracy` on its diagonal, errors all taken for the next label."""
     k, right = len(labels), round(accuracy * per_label)
-    confusion = np.full((k, k), (per_label - right) // (k - 1))
-    np.fill_diagonal(confusion, 0)
-    np.fill_diagonal(confusion, per_label - confusion.sum(axis=1))
-    shares = [confusion[i, i] / per_label for i in range(k)]
+    confusion = np.diag([right] * k) + np.roll(np.diag([per_label - right] * k), 1, axis=1)
+    shares = [float(confusion[i, i]) / per_label for i in range(k)]
     each = [
         LabelMetrics(label=name, precision=share, recall=share, f1=share, support=per_label)
         for name, share in zip(labels, shares, strict=True)

@@ -126,7 +126,8 @@ class Cell(BaseModel):
 
     model: Annotated[str, AfterValidator(known_model)]
     labels: int = Field(ge=2, le=len(EMOTIONS))
-    samples: int = Field(gt=0)
+    samples: int = Field(gt=0, le=1_000_000)
+    """Comments of the balanced subset; the bound is beyond any corpus and keeps the id a DNS label."""
     seed: int = Field(default=0, ge=0, lt=2**32)
 
     @property

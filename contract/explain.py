@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from difflib import get_close_matches
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -10,6 +11,10 @@ Spell = Callable[[tuple[str, ...]], str]
 
 def one_line(error: ValidationError, root: type[BaseModel], spell: Spell = ".".join) -> str:
     """The first fault of `error`; `spell` writes a location the way the user wrote it."""
+    return r"\n".join(_reason(error, root, spell).splitlines())
+
+
+def _reason(error: ValidationError, root: type[BaseModel], spell: Spell) -> str:
     fault = error.errors()[0]
     location = tuple(str(part) for part in fault["loc"])
     name, value = spell(location), fault["input"]
@@ -37,6 +42,13 @@ def _siblings(root: type[BaseModel], location: tuple[str, ...]) -> list[str]:
     model = root
     for part in location[:-1]:
         field = model.model_fields.get(part)
-        if field is not None and isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            model = field.annotation
+        if field is not None:
+            model = _model_in(field.annotation) or model
     return list(model.model_fields)
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The model that a field holds, also as the values of a dictionary or the items of a tuple."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(filter(None, map(_model_in, get_args(annotation))), None)

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from yaml.constructor import ConstructorError
 
-from contract.cell import MODELS, Cell, known_model
+from contract.cell import Cell, known_model
 from contract.exits import BadInput
 from contract.explain import nearest, one_line
 from contract.task import Results, Settings, Task
@@ -37,6 +38,11 @@ class Overrides(Settings):
         """These settings, and where they are silent those of `base`."""
         groups = Overrides.model_fields
         return Overrides(**{group: getattr(base, group) | getattr(self, group) for group in groups})
+
+    def without(self, group: str, name: str) -> "Overrides":
+        """These settings, silent about one of them."""
+        kept = {other: value for other, value in getattr(self, group).items() if other != name}
+        return self.model_copy(update={group: kept})
 
 
 class Selector(Settings):
@@ -71,14 +77,29 @@ class Grid(BaseModel):
     per_model: dict[Annotated[str, AfterValidator(known_model)], Overrides] = {}
     exclude: tuple[Selector, ...] = ()
 
+    @model_validator(mode="after")
+    def _speaks_of_its_own_cells(self) -> "Grid":
+        for model in self.per_model:
+            if model not in self.models:
+                raise ValueError(f"per_model: {model!r} is not a model of this grid: {', '.join(self.models)}")
+        axes = {"model": self.models, "labels": self.labels, "samples": self.samples, "seed": self.seeds}
+        for selector in self.exclude:
+            for name, value in selector.model_dump(exclude_none=True).items():
+                if value not in axes[name]:
+                    raise ValueError(f"exclude: {name}={value} is not in this grid: {', '.join(map(str, axes[name]))}")
+        return self
+
     def tasks(self, results_uri: str) -> list[Task]:
         """One task a cell, models outermost, seeds innermost. Raises BadInput on the first cell that cannot be."""
         cells = product(self.models, self.labels, self.samples, self.seeds)
-        return [
+        tasks = [
             self._task(Results(uri=results_uri), model=model, labels=labels, samples=samples, seed=seed)
             for model, labels, samples, seed in cells
             if not self._excludes(model=model, labels=labels, samples=samples, seed=seed)
         ]
+        if not tasks:
+            raise BadInput(f"grid {self.name}: exclude leaves no cell")
+        return tasks
 
     def _excludes(self, **coordinates: Any) -> bool:
         cell = Cell.model_construct(**coordinates)
@@ -94,7 +115,10 @@ class Grid(BaseModel):
             raise BadInput(f"grid {self.name}: {one_line(error, Task)}") from error
 
     def with_setting(self, assignment: str) -> "Grid":
-        """The grid with `group.name=value`, or `model:group.name=value` for one model only."""
+        """The grid with `group.name=value`, or `model:group.name=value` for one model only.
+
+        The later word counts: a value for every model takes the place of what per_model said before.
+        """
         path, separator, value = assignment.partition("=")
         scope, colon, dotted = path.rpartition(":")
         group, dot, name = dotted.partition(".")
@@ -102,9 +126,11 @@ class Grid(BaseModel):
             groups = ", ".join(Overrides.model_fields)
             raise BadInput(f"bad setting {assignment!r}: expected [MODEL:]GROUP.NAME=VALUE with GROUP one of {groups}")
         if not colon:
-            return self.model_copy(update={group: getattr(self, group) | {name: value}})
-        if scope not in MODELS:
-            raise BadInput(f"bad setting {assignment!r}: unknown model {scope!r}; known models: {', '.join(MODELS)}")
+            per_model = {model: overrides.without(group, name) for model, overrides in self.per_model.items()}
+            return self.model_copy(update={group: getattr(self, group) | {name: value}, "per_model": per_model})
+        if scope not in self.models:
+            known = ", ".join(self.models)
+            raise BadInput(f"bad setting {assignment!r}: {scope!r} is not a model of this grid: {known}")
         change = Overrides.model_validate({group: {name: value}})
         merged = change.over(self.per_model.get(scope, Overrides()))
         return self.model_copy(update={"per_model": self.per_model | {scope: merged}})
@@ -122,23 +148,39 @@ def load_grid(name_or_path: str) -> Grid:
     if name_or_path in named_grids():
         return _parse(_grid_folder().joinpath(f"{name_or_path}.yaml").read_text(encoding="utf-8"), name_or_path)
     path = Path(name_or_path)
-    if not path.is_file():
-        known = ", ".join(named_grids())
-        meant = nearest(name_or_path, named_grids())
-        raise BadInput(f"no grid {name_or_path!r}: neither a file nor a named grid ({known}){meant}")
     try:
+        if not path.is_file():
+            known = ", ".join(named_grids())
+            meant = nearest(name_or_path, named_grids())
+            raise BadInput(f"no grid {name_or_path!r}: neither a file nor a named grid ({known}){meant}")
         return _parse(path.read_text(encoding="utf-8"), name_or_path)
     except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"cannot read grid file {name_or_path}: {error}") from error
+        reason = getattr(error, "strerror", None) or error
+        raise BadInput(f"cannot read grid file {name_or_path}: {reason}") from error
+
+
+class _GridLoader(yaml.SafeLoader):
+    """Refuses a key that stands twice; PyYAML would silently keep the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Overrides PyYAML's."""
+        seen = set()
+        for key, _ in node.value:
+            name = key.value if isinstance(key, yaml.ScalarNode) else key
+            if name in seen:
+                raise ConstructorError(None, None, f"{name!r} stands twice", key.start_mark)
+            seen.add(name)
+        return super().construct_mapping(node, deep)
 
 
 def _parse(text: str, origin: str) -> Grid:
     try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        content = _GridLoader(text).get_single_data()
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date such as 2026-13-45
         mark = getattr(error, "problem_mark", None)
         line = f" at line {mark.line + 1}" if mark else ""
-        raise BadInput(f"grid file {origin} is not YAML{line}: {getattr(error, 'problem', error)}") from error
+        reason = " ".join(str(getattr(error, "problem", None) or error).split())
+        raise BadInput(f"grid file {origin} is not valid YAML{line}: {reason}") from error
     if not isinstance(content, dict):
         raise BadInput(f"grid file {origin} must hold a mapping with name, models, labels and samples")
     try:

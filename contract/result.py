@@ -203,12 +203,14 @@ def decode(data: bytes, kind: type[T]) -> T:
     """Raises Unreadable for bytes that are cut, edited, of another kind or of a newer schema."""
     try:
         content = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Unreadable(f"not JSON, probably cut short: {error}") from error
     if not isinstance(content, dict):
         raise Unreadable("not a document")
     version = content.get("schema_version")
-    if not isinstance(version, int) or version > SCHEMA:
+    if not isinstance(version, int):
+        raise Unreadable("it does not say its schema version")
+    if version > SCHEMA:
         raise Unreadable(f"schema version {version} is newer than {SCHEMA}, the newest this program reads")
     if content.pop("digest", None) != _digest(content):
         raise Unreadable("its content does not match its digest: it was edited or damaged")

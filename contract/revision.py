@@ -4,7 +4,8 @@ A hub source is known by its pinned commit, a folder by a hash of its files, a g
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from contract.cell import MODELS
@@ -77,9 +78,10 @@ def weights_revision(model: Model, name: str) -> str:
 def corpus_files(folder: Path) -> list[Path]:
     """The corpus files of a folder: the authors' TSV files, else the hub's parquet files."""
     tsv = [folder / name for name in TSV_FILES]
-    if all(path.is_file() for path in tsv):
-        return tsv
-    parquet = sorted(path for split in ("train", "test") for path in folder.rglob(f"{split}-*.parquet"))
+    with _named(folder):
+        if all(path.is_file() for path in tsv):
+            return tsv
+        parquet = sorted(path for split in ("train", "test") for path in folder.rglob(f"{split}-*.parquet"))
     if {path.name.split("-")[0] for path in parquet} == {"train", "test"}:
         return parquet
     raise BadInput(
@@ -88,12 +90,13 @@ def corpus_files(folder: Path) -> list[Path]:
 
 
 def _weight_files(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        raise BadInput(f"no weights at {folder}: MODEL_WEIGHTS must hold one folder per model name")
-    files = sorted(path for pattern in _WEIGHT_FILES for path in folder.glob(pattern))
+    with _named(folder):
+        if not folder.is_dir():
+            raise BadInput(f"no weights at {folder}: MODEL_WEIGHTS must hold one folder per model name")
+        files = sorted(path for pattern in _WEIGHT_FILES for path in folder.glob(pattern))
     if not any(path.suffix == ".safetensors" for path in files):
         raise BadInput(f"no *.safetensors in {folder}: pickled weights are not loaded; convert them first")
-    if not (folder / "config.json").is_file():
+    if folder / "config.json" not in files:
         raise BadInput(f"no config.json in {folder}")
     return files
 
@@ -101,10 +104,15 @@ def _weight_files(folder: Path) -> list[Path]:
 def _digest(files: Iterable[Path]) -> str:
     total = hashlib.sha256()
     for path in files:
-        try:
-            with path.open("rb") as stream:
-                content = hashlib.file_digest(stream, "sha256").hexdigest()
-        except OSError as error:
-            raise BadInput(f"cannot read {path}: {error.strerror}") from error
+        with _named(path), path.open("rb") as stream:
+            content = hashlib.file_digest(stream, "sha256").hexdigest()
         total.update(f"{path.name} {content}\n".encode())
     return f"sha256:{total.hexdigest()[:32]}"
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise BadInput(f"cannot read {path}: {error.strerror}") from error

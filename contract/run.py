@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from contract.exits import BadInput
+from contract.explain import one_line
 from contract.result import SCHEMA
 from contract.store import Store, run_key
 from contract.task import Results, Task
@@ -29,8 +30,14 @@ class Run(BaseModel):
         return cls(name=name, tasks=content, fingerprints={task.cell.id: task.fingerprint() for task in tasks})
 
     def resolved_tasks(self, results_uri: str) -> list[Task]:
-        """The tasks as they were asked for, with their results at `results_uri`."""
-        return [Task.model_validate(task | {"results": Results(uri=results_uri)}) for task in self.tasks]
+        """The tasks as they were asked for, with their results at `results_uri`.
+
+        Raises BadInput where this version of the program does not know a setting or a model any more.
+        """
+        try:
+            return [Task.model_validate(task | {"results": Results(uri=results_uri)}) for task in self.tasks]
+        except ValidationError as error:
+            raise BadInput(f"{run_key(self.name)}: {one_line(error, Task)}") from error
 
     def difference(self, other: "Run") -> str | None:
         """What `other` asks for that this run does not, in words; None when they ask for the same."""
@@ -69,11 +76,11 @@ def load_run(store: Store, name: str) -> Run | None:
     if data is None:
         return None
     try:
-        version = json.loads(data).get("schema_version", SCHEMA)
-        if version > SCHEMA:
+        version = json.loads(data).get("schema_version")
+        if isinstance(version, int) and version > SCHEMA:
             raise BadInput(f"{run_key(name)} has schema version {version}; this program reads up to {SCHEMA}")
-        return Run.model_validate_json(data)
-    except (ValueError, ValidationError, AttributeError) as error:
+        return Run.model_validate_json(data, strict=True)
+    except (ValueError, AttributeError, RecursionError) as error:
         raise BadInput(f"{run_key(name)} cannot be read: it was cut short or edited") from error
 
 

@@ -10,11 +10,12 @@ import os
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
+from uuid import uuid4
 
 from contract.exits import BadInput, StoreFailed
 
@@ -92,11 +93,16 @@ class Store(Protocol):
 
 def open_store(uri: str) -> Store:
     """The store at `/path`, `file:///path` or `s3://bucket/prefix`. Raises BadInput for anything else."""
-    parts = urlsplit(uri)
+    try:
+        parts = urlsplit(uri)
+    except ValueError as error:
+        raise BadInput(f"RESULTS_URI={uri!r} is neither a folder nor a URI: {error}") from error
     match parts.scheme:
         case "" if uri:
             return DirStore(Path(uri))
-        case "file" if parts.netloc in ("", "localhost") and parts.path:
+        case "file" if parts.query or parts.fragment:
+            raise BadInput(f"RESULTS_URI={uri!r}: write ? and # in the name of a folder as %3F and %23")
+        case "file" if parts.netloc in ("", "localhost") and parts.path.startswith("/"):
             return DirStore(Path(unquote(parts.path)))
         case "s3":
             raise BadInput(f"RESULTS_URI={uri}: S3 stores are not supported yet; use a folder")
@@ -127,7 +133,7 @@ class DirStore:
                 os.link(aside, self.root / key)
             except FileExistsError:
                 return False
-        _sync_folder((self.root / key).parent)
+            _sync_folder(aside.parent)
         return True
 
     def put(self, key: str, data: bytes) -> None:
@@ -147,18 +153,18 @@ class DirStore:
     def list(self, prefix: str) -> Iterator[str]:
         """The keys that begin with `prefix`, sorted."""
         folder = self.root / prefix.rpartition("/")[0]
-        paths = (Path(parent) / name for parent, _, names in os.walk(folder) for name in names)
+        walk = os.walk(folder, onerror=_refuse_unless_absent)
+        paths = (Path(parent) / name for parent, _, names in walk for name in names)
         keys = sorted(path.relative_to(self.root).as_posix() for path in paths if not path.name.startswith(_UNFINISHED))
         return (key for key in keys if key.startswith(prefix))
 
     @contextmanager
     def _written_aside(self, key: str, data: bytes) -> Iterator[Path]:
         target = self.root / key
-        aside: Path | None = None
+        aside = target.parent / f"{_UNFINISHED}{uuid4().hex}"  # tempfile's would be readable by this user alone
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=target.parent, prefix=_UNFINISHED, delete=False) as stream:
-                aside = Path(stream.name)
+            with aside.open("xb") as stream:
                 stream.write(data)
                 stream.flush()
                 os.fsync(stream.fileno())
@@ -167,8 +173,14 @@ class DirStore:
             full = " (free some space, then run the same command again)" if error.errno == errno.ENOSPC else ""
             raise StoreFailed(f"cannot write {target}: {error.strerror}{full}") from error
         finally:
-            if aside is not None:
-                aside.unlink(missing_ok=True)
+            with suppress(OSError):
+                aside.unlink()
+
+
+def _refuse_unless_absent(error: OSError) -> None:
+    """What a listing does with a folder that it cannot read: a result that is not seen is not missing."""
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        raise StoreFailed(f"cannot list {error.filename}: {error.strerror}") from error
 
 
 def _sync_folder(folder: Path) -> None:

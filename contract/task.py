@@ -18,9 +18,9 @@ NUMERICS_VERSION = 1
 
 
 class Settings(BaseModel):
-    """A group of settings: immutable, and closed against names that it does not know."""
+    """A group of settings: immutable, finite, and closed against names that it does not know."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Hyper(Settings):
@@ -49,9 +49,11 @@ class Hyper(Settings):
 
 
 def _label_names(value: Any) -> Any:
-    names = value.split(",") if isinstance(value, str) else value
-    if names is None:
+    if value is None:
         return None
+    names = value.split(",") if isinstance(value, str) else value
+    if not isinstance(names, list | tuple):
+        raise ValueError(f"{value!r} is not a list of label names")
     names = tuple(str(name).strip() for name in names)
     for name in names:
         if name not in EMOTIONS:

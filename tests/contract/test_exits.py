@@ -1,20 +1,40 @@
 """Exit codes are a closed, documented set."""
 
+import pytest
+
 from contract import exits
-from contract.exits import EXIT_CODES, ProgramError
+from contract.exits import EXIT_CODES, ExitCode, ProgramError
 
 
-def test_codes_and_names_are_distinct_and_out_of_the_shells_way():
+def declared() -> list[ExitCode]:
+    return [value for value in vars(exits).values() if isinstance(value, ExitCode)]
+
+
+def test_every_declared_code_is_registered_under_its_own_number_and_name():
+    """Two codes of one number would silently leave one of them out of the table."""
+    assert sorted(code.number for code in declared()) == sorted(EXIT_CODES)
     assert len({code.name for code in EXIT_CODES.values()}) == len(EXIT_CODES)
+    assert all(number == code.number for number, code in EXIT_CODES.items())
+
+
+def test_numbers_stay_out_of_the_shells_way():
     assert all(0 <= number < 64 for number in EXIT_CODES)
-    declared = [value for value in vars(exits).values() if isinstance(value, exits.ExitCode)]
-    assert sorted(code.number for code in declared) == sorted(EXIT_CODES)
 
 
-def test_bad_input_is_2_and_never_worth_a_retry():
-    assert exits.BAD_INPUT.number == 2
-    assert not exits.BAD_INPUT.retriable
-    assert exits.PREEMPTED.retriable
+@pytest.mark.parametrize(
+    ("code", "number", "retriable"),
+    [
+        (exits.OK, 0, False),
+        (exits.UNEXPECTED, 1, True),
+        (exits.BAD_INPUT, 2, False),
+        (exits.INCOMPLETE, 3, True),
+        (exits.NON_FINITE_LOSS, 10, False),
+        (exits.PREEMPTED, 15, True),
+    ],
+)
+def test_documented_numbers_stay(code: ExitCode, number: int, retriable: bool):
+    """job.yaml's podFailurePolicy and people's scripts hold these numbers."""
+    assert (code.number, code.retriable) == (number, retriable)
 
 
 def test_every_named_error_ends_with_a_registered_code():

@@ -1,9 +1,11 @@
-"""The promises of a store; every kind of store passes these."""
+"""The promises of a store; every kind of store passes the first half, a folder the second as well."""
 
 import os
+import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,32 +18,56 @@ from contract.store import DirStore, Store, attempt_file, attempt_key, open_stor
 
 @pytest.fixture(params=["folder"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    """An empty store of each kind."""
     return open_store(str(tmp_path / "store"))
 
 
 def test_published_once_and_for_all(store: Store):
     assert store.publish("results/a/1.json", b"first")
+    assert not store.publish("results/a/1.json", b"second, and longer")
+    assert store.get("results/a/1.json") == b"first"
+
+
+def test_what_was_put_counts_as_published(store: Store):
+    store.put("results/a/1.json", b"first")
     assert not store.publish("results/a/1.json", b"second")
     assert store.get("results/a/1.json") == b"first"
 
 
-def test_put_replaces(store: Store):
+def test_put_replaces_the_whole(store: Store):
     store.put("k", b"long before")
     store.put("k", b"now")
     assert store.get("k") == b"now"
 
 
+@pytest.mark.parametrize("data", [b"", b"\x00\xff\r\n", b"x" * 3_000_000], ids=["empty", "binary", "large"])
+def test_bytes_come_back_as_they_were(store: Store, data: bytes):
+    store.put("put", data)
+    assert store.publish("published", data)
+    assert store.get("put") == store.get("published") == data
+
+
 def test_nothing_there_is_none(store: Store):
     assert store.get("results/a/1.json") is None
-    assert list(store.list("results/")) == []
+    assert list(store.list("")) == list(store.list("results/")) == []
+    store.put("results/a", b"")
+    assert store.get("results/a/1.json") is None
+    assert list(store.list("results/a/")) == []
 
 
 def test_a_listing_is_sorted_and_holds_the_prefix_only(store: Store):
-    for key in ("b/2", "b/10", "a/1", "bb/1", "b/c/3"):
+    for key in ("b/2", "b/10", "a/1", "bb/1", "b/c/3", "b-"):
         store.put(key, b"")
     assert list(store.list("b/")) == ["b/10", "b/2", "b/c/3"]
     assert list(store.list("b/c")) == ["b/c/3"]
-    assert list(store.list("")) == ["a/1", "b/10", "b/2", "b/c/3", "bb/1"]
+    assert list(store.list("b/1")) == ["b/10"]
+    assert list(store.list("c")) == []
+    assert list(store.list("")) == ["a/1", "b-", "b/10", "b/2", "b/c/3", "bb/1"]
+
+
+def test_the_uri_of_a_store_opens_it_again(store: Store):
+    store.put("k", b"v")
+    assert open_store(store.uri).get("k") == b"v"
 
 
 def test_one_of_many_racers_wins_and_everybody_reads_the_winner(store: Store):
@@ -50,6 +76,27 @@ def test_one_of_many_racers_wins_and_everybody_reads_the_winner(store: Store):
             won = list(racers.map(lambda racer, key=key: store.publish(key, f"{racer}".encode() * 1000), range(16)))
             assert won.count(True) == 1
             assert store.get(key) == f"{won.index(True)}".encode() * 1000
+    assert len(list(store.list(""))) == 20
+
+
+def test_a_reader_never_sees_half_of_what_is_put(store: Store):
+    values = {b"a" * 1_000_000, b"b" * 2_000_000}
+    store.put("k", next(iter(values)))
+    stop = threading.Event()
+
+    def put_for_ever() -> None:
+        while not stop.is_set():
+            for value in values:
+                store.put("k", value)
+
+    with ThreadPoolExecutor(1) as writer:
+        writing = writer.submit(put_for_ever)
+        try:
+            assert {store.get("k") for _ in range(300)} <= values
+            assert list(store.list("")) == ["k"]
+        finally:
+            stop.set()
+        writing.result()
 
 
 def test_keys_are_read_back_by_the_module_that_writes_them():
@@ -60,64 +107,144 @@ def test_keys_are_read_back_by_the_module_that_writes_them():
     assert attempt_file("attempts/stray.txt") is None
 
 
-@pytest.mark.parametrize("uri", ["{}/a b", "file://{}/a%20b", "file://localhost{}/a%20b"])
-def test_folders_by_path_and_by_uri(uri: str, tmp_path: Path):
-    open_store(uri.format(tmp_path)).put("k", b"v")
-    assert (tmp_path / "a b" / "k").read_bytes() == b"v"
+@pytest.mark.parametrize(
+    ("form", "folder"),
+    [
+        ("{}/a b", "a b"),
+        ("{}/a%20b", "a%20b"),
+        ("{}/a#b?c", "a#b?c"),
+        ("file://{}/a%20b", "a b"),
+        ("file://{}/a%23b", "a#b"),
+        ("file://{}/%C3%A9", "é"),
+        ("FILE://localhost{}/a%20b", "a b"),
+    ],
+)
+def test_folders_by_path_and_by_uri(form: str, folder: str, tmp_path: Path):
+    open_store(form.format(tmp_path)).put("k", b"v")
+    assert (tmp_path / folder / "k").read_bytes() == b"v"
 
 
-@pytest.mark.parametrize("uri", ["", "ftp://host/x", "file://", "file://otherhost/x", "s3://bucket/prefix"])
-def test_a_uri_that_is_no_store(uri: str):
-    with pytest.raises(BadInput, match="RESULTS_URI"):
+def test_a_relative_folder_stays_where_it_was_when_the_process_moves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    store = open_store("results")
+    monkeypatch.chdir("/")
+    store.put("k", b"v")
+    assert (tmp_path / "results" / "k").read_bytes() == b"v"
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "",
+        "ftp://host/x",
+        "file://",
+        "file:relative",
+        "file://otherhost/x",
+        "file:///a#b",
+        "file:///a?b",
+        "file://[a",
+        "s3://bucket/prefix",
+    ],
+)
+def test_a_uri_that_is_no_store_is_refused_in_one_line(uri: str):
+    with pytest.raises(BadInput, match=r"RESULTS_URI=.*folder") as caught:
         open_store(uri)
+    assert uri in str(caught.value)
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path):
     (tmp_path / "file").write_text("in the way")
     store = open_store(str(tmp_path / "file" / "store"))
-    with pytest.raises(BadInput, match="not writable"):
+    with pytest.raises(BadInput, match=r"RESULTS_URI=.*not writable"):
         store.check_writable()
-    with pytest.raises(StoreFailed):
-        store.publish("results/a/1.json", b"x")
+    for write in (store.publish, store.put):
+        with pytest.raises(StoreFailed, match=r"cannot write .*results/a/1\.json"):
+            write("results/a/1.json", b"x")
+    assert (tmp_path / "file").read_text() == "in the way"
 
 
-FULL_DISK = """
+def test_a_folder_that_can_be_written_is_left_empty(tmp_path: Path):
+    open_store(str(tmp_path / "new" / "store")).check_writable()
+    assert list((tmp_path / "new" / "store").iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_read_is_not_an_empty_one(tmp_path: Path):
+    """A cell whose result cannot be seen must not be called missing: it would be trained again."""
+    (tmp_path / "results").symlink_to(tmp_path / "results")
+    store = DirStore(tmp_path)
+    with pytest.raises(StoreFailed, match="cannot list"):
+        list(store.list("results/"))
+    with pytest.raises(StoreFailed, match="cannot read"):
+        store.get("results/a/1.json")
+
+
+def test_results_can_be_read_by_whoever_the_umask_lets(tmp_path: Path):
+    """Trainers and the report run under different users where a folder is shared."""
+    (tmp_path / "usual").write_bytes(b"")
+    store = DirStore(tmp_path)
+    store.publish("published", b"")
+    store.put("put", b"")
+    assert {(tmp_path / name).stat().st_mode for name in ("usual", "published", "put")} == {
+        (tmp_path / "usual").stat().st_mode
+    }
+
+
+def finished(program: str, folder: Path) -> str:
+    """What `program`, given `folder`, prints."""
+    command = [sys.executable, "-c", program, str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    return done.stdout
+
+
+WRITE_BEYOND_THE_LIMIT = """
 import resource, signal, sys
 from contract.store import open_store
 from contract.exits import StoreFailed
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
-try:
-    open_store(sys.argv[1]).publish("results/a/1.json", b"x" * 5000)
-except StoreFailed as error:
-    print(error)
+store = open_store(sys.argv[1])
+for write in (store.publish, store.put):
+    try:
+        write("results/a/1.json", b"x" * 5000)
+    except StoreFailed as error:
+        print(error)
 """
 
 
-def test_a_write_that_does_not_fit_leaves_nothing(tmp_path: Path):
+def test_a_write_that_does_not_fit_leaves_what_was_there(tmp_path: Path):
     """A limit on file sizes stands for the full disk: the write fails half-way just the same."""
-    done = subprocess.run([sys.executable, "-c", FULL_DISK, str(tmp_path)], capture_output=True, text=True, timeout=60)
-    assert "cannot write" in done.stdout, done.stderr
+    assert finished(WRITE_BEYOND_THE_LIMIT, tmp_path).count("cannot write") == 2
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    DirStore(tmp_path).put("results/a/1.json", b"before")
+    assert finished(WRITE_BEYOND_THE_LIMIT, tmp_path).count("cannot write") == 2
+    assert DirStore(tmp_path).get("results/a/1.json") == b"before"
 
 
-PUBLISHER = """
+SIZE = 4_000_000
+WRITE_FOR_EVER = f"""
 import sys
+from itertools import count
 from contract.store import open_store
 store = open_store(sys.argv[1])
-print("ready", flush=True)
-for i in range(10**6):
-    store.publish(f"results/c/{i}.json", b"x" * 200_000)
+for i in count():
+    store.publish(f"results/c/{{i}}.json", b"x" * {SIZE})
+    store.put("attempts/progress.json", b"x" * {SIZE})
+    if i == 0:
+        print("going", flush=True)
 """
 
 
-def test_a_killed_publisher_leaves_whole_results_only(tmp_path: Path):
-    publisher = subprocess.Popen([sys.executable, "-c", PUBLISHER, str(tmp_path)], stdout=subprocess.PIPE)
-    publisher.stdout.readline()
-    time.sleep(0.3)
-    os.kill(publisher.pid, signal.SIGKILL)
-    publisher.communicate()
-    store = DirStore(tmp_path)
-    keys = list(store.list("results/"))
-    assert keys
-    assert {len(store.get(key)) for key in keys} == {200_000}
+def test_a_killed_writer_leaves_whole_objects_only(tmp_path: Path):
+    """Nearly all of its time goes into writing bytes, so a random moment is one in the middle."""
+    moments = random.Random(0)
+    for life in range(4):
+        folder = tmp_path / str(life)
+        writer = subprocess.Popen([sys.executable, "-c", WRITE_FOR_EVER, str(folder)], stdout=subprocess.PIPE)
+        with writer:
+            writer.stdout.readline()
+            time.sleep(moments.uniform(0, 0.1))
+            os.kill(writer.pid, signal.SIGKILL)
+        store = DirStore(folder)
+        keys = list(store.list(""))
+        assert keys[:2] == ["attempts/progress.json", "results/c/0.json"]
+        assert {len(store.get(key)) for key in keys} == {SIZE}

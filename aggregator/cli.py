@@ -5,13 +5,14 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from contract.exits import BAD_INPUT, INCOMPLETE, OK, UNEXPECTED, BadInput, ExitCode, ProgramError
-from contract.grid import load_grid
-from contract.revision import resolve
-from contract.run import load_run, run_names
-from contract.store import Store, open_store
-from contract.task import Task
+from aggregator.expected import expected
+from contract.exits import BAD_INPUT, INCOMPLETE, OK, UNEXPECTED, ExitCode, ProgramError
+from contract.store import open_store
+
+if TYPE_CHECKING:
+    from aggregator.report import Report
 
 _EPILOG = """example:
   python -m aggregator report --grid full --results-uri results --out report
@@ -32,36 +33,37 @@ def main(argv: Sequence[str] | None = None) -> int:
 def report_verb(args: argparse.Namespace) -> ExitCode:
     """Collect what is there, write the report, say what is not there."""
     store = open_store(args.results_uri)
-    run, tasks = expected(args, store)
+    asked = expected(args.grid, args.run, store)
 
+    # Drawing libraries take seconds to load; a mistake on the command line is told before.
     from aggregator.collect import Damaged, collect
-    from aggregator.report import make_report, write_report
+    from aggregator.files import write_report
+    from aggregator.report import make_report
 
-    outcomes = collect(tasks, store)
+    outcomes = collect(asked.tasks, store)
     for damaged in (outcome for outcome in outcomes if isinstance(outcome, Damaged)):
         sys.stderr.write(f"refused {damaged.key}: {damaged.reason}\n")
-    report = make_report(run, tasks, outcomes)
+    report = make_report(asked, outcomes)
     files = write_report(report, args.out)
-    if args.json:
-        document = {"run": run, "totals": report.totals, "complete": report.complete, "files": list(map(str, files))}
-        sys.stdout.write(json.dumps(document, indent=1) + "\n")
-    else:
-        totals = ", ".join(f"{count} {status}" for status, count in report.totals.items())
-        sys.stdout.write(f"{len(tasks)} cells: {totals}\n{args.out / 'report.html'}\n")
+    show = _as_json if args.json else _in_words
+    sys.stdout.write(show(report, files))
     return OK if report.complete else INCOMPLETE
 
 
-def expected(args: argparse.Namespace, store: Store) -> tuple[str, list[Task]]:
-    """The run's name and what it asked for: as recorded by `submit`, else the grid as it stands. Raises BadInput."""
-    if args.run is None and args.grid is None:
-        raise BadInput("--grid or --run is missing: which cells are expected?")
-    name = args.run or load_grid(args.grid).name
-    if run := load_run(store, name):
-        return name, run.resolved_tasks(store.uri)
-    if args.grid is None:
-        recorded = ", ".join(run_names(store)) or "none"
-        raise BadInput(f"no run {name!r} at {store.uri}; recorded runs: {recorded}")
-    return name, resolve(load_grid(args.grid).tasks(store.uri))
+def _as_json(report: "Report", files: Sequence[Path]) -> str:
+    document = {
+        "run": report.expected.run,
+        "complete": report.complete,
+        "totals": report.totals,
+        "files": [str(path) for path in files],
+    }
+    return json.dumps(document, indent=1) + "\n"
+
+
+def _in_words(report: "Report", files: Sequence[Path]) -> str:
+    totals = ", ".join(f"{count} {status}" for status, count in report.totals.items())
+    page = next(path for path in files if path.suffix == ".html")
+    return f"{len(report.table)} cells: {totals}\n{page}\n"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -74,8 +76,8 @@ def _parser() -> argparse.ArgumentParser:
     verbs = root.add_subparsers(dest="verb", required=True, metavar="VERB")
     report = verbs.add_parser("report", help="heatmap, tables and a self-contained page")
     report.add_argument("--grid", metavar="NAME|FILE", help="expected cells: smoke, demo, full or a YAML file")
-    report.add_argument("--run", metavar="NAME", help="the run as submit recorded it (default: the grid's name)")
-    report.add_argument("--results-uri", metavar="URI", default="results", help="a folder (default: ./results)")
-    report.add_argument("--out", metavar="FOLDER", type=Path, default=Path("report"), help="default: ./report")
+    report.add_argument("--run", metavar="NAME", help="a run that submit recorded (default: the grid's name)")
+    report.add_argument("--results-uri", metavar="URI", default="results", help="a folder, default: results")
+    report.add_argument("--out", metavar="FOLDER", type=Path, default=Path("report"), help="default: report")
     report.add_argument("--json", action="store_true", help="machine-readable summary on stdout")
     return root

@@ -1,14 +1,14 @@
-"""Validation accuracy over the training, a panel for each subset, a line for each model and seed."""
+"""Validation accuracy over the training: a panel for each subset, a line for each model and seed."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from aggregator.heatmap import Marks
-from aggregator.table import Subset
+from aggregator.marks import LINE, Marks, stamp
 from contract.cell import MODELS
 from contract.result import Success
 
@@ -16,50 +16,73 @@ _COLOURS = dict(zip(MODELS, ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F0
 """Okabe and Ito's palette, which colour-blind readers can tell apart; a model keeps its colour in every report."""
 _MARKERS = dict(zip(MODELS, "os^vDP", strict=True))
 
+# Inches, as in heatmap.py.
+_PANEL_WIDTH, _PANEL_HEIGHT = 3.4, 1.75
+_LEFT, _RIGHT, _BOTTOM, _TOP = 0.75, 0.15, 1.05, 0.35
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """The panels: label counts downwards, sizes to the right."""
+
+    labels: Sequence[int]
+    samples: Sequence[int]
+
+    def figure(self, warnings: int) -> Figure:
+        """An empty figure with margins for the legend and so many warnings."""
+        width = _LEFT + max(_PANEL_WIDTH * len(self.samples), 7.2) + _RIGHT
+        top = _TOP + LINE * warnings
+        height = _BOTTOM + _PANEL_HEIGHT * len(self.labels) + top
+        figure = Figure(figsize=(width, height))
+        margins = {"left": _LEFT / width, "right": 1 - _RIGHT / width, "bottom": _BOTTOM / height}
+        figure.subplots_adjust(**margins, top=1 - top / height, hspace=0.32, wspace=0.06)
+        return figure
+
 
 def draw_curves(successes: Sequence[Success], marks: Marks) -> Figure | None:
-    """Rows are labels, columns samples; None without a finished cell. The dotted line is what guessing gets."""
+    """None without a finished cell. The dotted line is what guessing gets, the marker the best checkpoint."""
     if not successes:
         return None
-    labels = sorted({success.cell.labels for success in successes})
-    samples = sorted({success.cell.samples for success in successes})
-    warnings = marks.warnings()
-    width, height = max(2.9 * len(samples), 6.0), 1.9 * len(labels) + 1.4 + 0.2 * len(warnings)
-    figure = Figure(figsize=(width, height))
-    # Margins in inches. A layout engine would find them too, and take two seconds for twelve panels.
-    margins = {"left": 0.75 / width, "right": 1 - 0.15 / width, "bottom": 1.0 / height}
-    figure.subplots_adjust(**margins, top=1 - (0.35 + 0.2 * len(warnings)) / height, hspace=0.42, wspace=0.08)
-    panels = figure.subplots(len(labels), len(samples), sharey=True, squeeze=False)
-    for row, k in enumerate(labels):
-        for column, n in enumerate(samples):
-            shown = [s for s in successes if (s.cell.labels, s.cell.samples) == (k, n)]
-            _draw_panel(panels[row][column], Subset(k, n), shown)
-    figure.text(0.5, 0.62 / height, "optimizer step", fontsize=9, ha="center")
-    figure.text(0.2 / width, 0.5, "validation accuracy, %", fontsize=9, rotation=90, va="center")
-    _legend(figure, list(dict.fromkeys(success.cell.model for success in successes)), marks)
-    figure.suptitle("\n".join(warnings), fontsize=8, color="#a4262c", y=1 - 0.08 / height, va="top")
+    grid = _Grid(sorted({s.cell.labels for s in successes}), sorted({s.cell.samples for s in successes}))
+    figure = grid.figure(len(marks.warnings()))
+    panels = figure.subplots(len(grid.labels), len(grid.samples), sharex="col", sharey=True, squeeze=False)
+    for row, labels in enumerate(grid.labels):
+        for column, samples in enumerate(grid.samples):
+            shown = [s for s in successes if (s.cell.labels, s.cell.samples) == (labels, samples)]
+            _draw_panel(panels[row][column], f"{labels} labels, {samples} samples", labels, shown, marks)
+    _frame(figure, [success.cell.model for success in successes], marks)
     return figure
 
 
-def _draw_panel(axes: Axes, subset: Subset, successes: Sequence[Success]) -> None:
-    axes.set_title(f"{subset.labels} labels, {subset.samples} samples", fontsize=9)
-    axes.set_ylim(0, 102)
-    axes.axhline(100 / subset.labels, color="#666666", linestyle=":", linewidth=1)
+def _draw_panel(axes: Axes, title: str, labels: int, successes: Sequence[Success], marks: Marks) -> None:
+    axes.set_title(title, fontsize=9, loc="left", pad=3)
+    axes.set_ylim(0, 104)
+    axes.set_yticks([0, 25, 50, 75, 100])
+    axes.axhline(100 / labels, color="#666666", linestyle=":", linewidth=1)
     axes.grid(color="#e5e5e5", linewidth=0.6)
-    axes.tick_params(labelsize=8)
+    axes.tick_params(labelsize=8, length=2)
+    axes.spines[["top", "right"]].set_visible(False)
     for success in successes:
-        steps = [evaluation.step for evaluation in success.history]
-        accuracies = [100 * evaluation.accuracy for evaluation in success.history]
-        axes.plot(steps, accuracies, marker=_MARKERS[success.cell.model], **_line(success.cell.model))
+        _draw_line(axes, success, marks)
 
 
-def _legend(figure: Figure, models: Sequence[str], marks: Marks) -> None:
-    handles = [
-        Line2D([], [], marker=_MARKERS[model], label=MODELS[model].title + marks.star(model), **_line(model))
-        for model in models
-    ]
+def _draw_line(axes: Axes, success: Success, marks: Marks) -> None:
+    steps = [evaluation.step for evaluation in success.history]
+    accuracies = [100 * evaluation.accuracy for evaluation in success.history]
+    best = [i for i, step in enumerate(steps) if step == success.training.best_step]
+    axes.plot(steps, accuracies, markevery=best, **_line(success.cell.model, marks))
+
+
+def _frame(figure: Figure, models: Sequence[str], marks: Marks) -> None:
+    width, height = figure.get_size_inches()
+    figure.text(0.5, 0.68 / height, "optimizer step", fontsize=9, ha="center")
+    figure.text(0.18 / width, 0.5, "validation accuracy, %", fontsize=9, rotation=90, va="center")
+    stamp(figure, marks, 0.08)
+    handles = [Line2D([], [], label=marks.title(model), **_line(model, marks)) for model in dict.fromkeys(models)]
     figure.legend(handles=handles, loc="lower center", ncols=min(3, len(handles)), frameon=False, fontsize=8)
 
 
-def _line(model: str) -> dict[str, Any]:
-    return {"color": _COLOURS[model], "linewidth": 1.2, "markersize": 2.5, "alpha": 0.9}
+def _line(model: str, marks: Marks) -> dict[str, Any]:
+    style = (0, (4, 2)) if marks.is_random(model) else "-"
+    look = {"color": _COLOURS[model], "marker": _MARKERS[model], "linestyle": style}
+    return look | {"linewidth": 1.3, "markersize": 5, "markeredgecolor": "white", "markeredgewidth": 0.5}

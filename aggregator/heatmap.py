@@ -1,119 +1,177 @@
 """The study's figure: models x subsets, accuracy in percent. What is no result is a hatch and a word, not a number."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
+from typing import Any, Literal
 
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from aggregator.table import Box, Status, Subset
+from aggregator.boxes import Box, Boxes, Subset, models_of, subsets_of
+from aggregator.describe import MEANINGS, Status
+from aggregator.marks import LINE, RED, Marks, stamp
 from contract.cell import MODELS
 
-_COLOURS = colormaps["cividis"]
+Colour = tuple[float, float, float]
+
+_SCALE = colormaps["viridis"]
+"""Perceptually uniform, and in order for colour-blind readers and in grey print."""
 _HATCHES: dict[Status, tuple[str, str]] = {
-    "missing": ("", "#ffffff"),
-    "stale": ("|||", "#f4f4f4"),
-    "running": ("...", "#e3eefc"),
+    "running": ("..", "#e3eefc"),
     "failed": ("xxx", "#fbdcd5"),
     "lost": ("\\\\\\", "#fdeccf"),
+    "stale": ("|||", "#ececec"),
     "unreadable": ("+++", "#ead9f2"),
+    "missing": ("", "#ffffff"),
 }
 """Hatch and background of each status; they differ in both, so that neither colour nor print is needed to tell them."""
-_WARNING = "#a4262c"
+_PALE = 0.3
+"""Share of its colour that a cell of random weights keeps."""
+
+# Inches. A layout engine would find such margins too, at a quarter of the time that a report may take.
+_LEFT, _RIGHT, _BOTTOM, _TITLE = 1.5, 0.85, 0.55, 0.72
+_ROW, _LEGEND_ITEM = 0.6, 3.0
 
 
 @dataclass(frozen=True)
-class Marks:
-    """What must not be mistaken for a result of the study."""
+class _Layout:
+    """Sizes in inches."""
 
-    random_models: frozenset[str]
-    synthetic: bool
+    rows: int
+    columns: int
+    warnings: int
+    legend_items: int
 
-    def star(self, model: str) -> str:
-        """What to put behind the model's name."""
-        return " *" if model in self.random_models else ""
+    @property
+    def box_width(self) -> float:
+        return min(1.6, max(0.92, 4.7 / self.columns))
 
-    def warnings(self) -> list[str]:
-        """One sentence each, to stand on every picture and page."""
-        found = []
-        if self.random_models:
-            found.append("RANDOM WEIGHTS in rows marked *: untrained models that show the plumbing, no results")
-        if self.synthetic:
-            found.append("SYNTHETIC DATA: generated comments, no results on GoEmotions")
-        return found
+    @property
+    def width(self) -> float:
+        return max(7.5, _LEFT + self.columns * self.box_width + _RIGHT)
+
+    @property
+    def legend_lines(self) -> int:
+        return ceil(self.legend_items / int(self.width / _LEGEND_ITEM))
+
+    @property
+    def bottom(self) -> float:
+        return _BOTTOM + LINE * self.legend_lines
+
+    @property
+    def height(self) -> float:
+        return self.bottom + self.rows * _ROW + _TITLE + self.warnings * LINE
+
+    def place(self, left: float, bottom: float, width: float, height: float) -> tuple[float, float, float, float]:
+        """Inches to the figure's fractions."""
+        return left / self.width, bottom / self.height, width / self.width, height / self.height
 
 
-def draw_heatmap(title: str, boxes: Mapping[tuple[str, Subset], Box], marks: Marks) -> Figure:
-    """Rows are models in the order of the grid, columns subsets by labels, then samples."""
-    models = list(dict.fromkeys(model for model, _ in boxes))
-    subsets = sorted({subset for _, subset in boxes}, key=lambda subset: (subset.labels, subset.samples))
-    warnings = marks.warnings()
-    width, height = 2.6 + 0.92 * len(subsets), 1.75 + 0.62 * len(models) + 0.24 * len(warnings)
-    figure = Figure(figsize=(max(width, 7.0), height), layout="constrained")
-    axes = figure.add_subplot()
-    for row, model in enumerate(models):
-        for column, subset in enumerate(subsets):
-            if (model, subset) in boxes:
-                _draw_box(axes, column, row, boxes[model, subset])
+def draw_heatmap(title: str, found: Boxes, marks: Marks) -> Figure:
+    """Rows are models in the order of the grid, columns subsets by labels, then samples; the scale is 0 to 100 %."""
+    models, subsets = models_of(found), subsets_of(found)
+    pending = _pending(found)
+    layout = _Layout(len(models), len(subsets), len(marks.warnings()), len(pending))
+    figure = Figure(figsize=(layout.width, layout.height))
+    body = (layout.columns * layout.box_width, layout.rows * _ROW)
+    axes = figure.add_axes(layout.place(_LEFT, layout.bottom, *body))
+    for (model, subset), box in found.items():
+        _draw_box(axes, subsets.index(subset), models.index(model), box, pale=marks.is_random(model))
     _label_axes(axes, models, subsets, marks)
-    figure.suptitle("\n".join([title, *warnings]), fontsize=11, color=_WARNING if warnings else "black")
-    _legend(figure, list(boxes.values()))
+    _scale(figure.add_axes(layout.place(_LEFT + body[0] + 0.15, layout.bottom, 0.12, body[1])))
+    figure.text(0.15 / layout.width, 1 - 0.12 / layout.height, title, fontsize=11.5, va="top")
+    stamp(figure, marks, 0.12 + LINE)
+    _legend(figure, layout, pending)
     return figure
 
 
-def _draw_box(axes: Axes, column: int, row: int, box: Box) -> None:
+def _pending(found: Boxes) -> list[Status]:
+    shown = {box.pending for box in found.values() if box.mean is None}
+    return [status for status in _HATCHES if status in shown]
+
+
+def _draw_box(axes: Axes, column: int, row: int, box: Box, *, pale: bool) -> None:
     if box.mean is None:
         _draw_pending(axes, column, row, box.pending or "missing")
         return
-    colour = _COLOURS(box.mean)
-    ink = "white" if _luminance(colour) < 0.45 else "black"
+    colour = _colour(box.mean, share=_PALE if pale else 1.0)
     axes.add_patch(Rectangle((column, row), 1, 1, facecolor=colour, edgecolor="white", linewidth=1.5))
-    axes.text(column + 0.5, row + 0.5, f"{100 * box.mean:.1f}", ha="center", va="center", color=ink, fontsize=11)
+    words: dict[str, Any] = {"ha": "center", "va": "center", "color": ink_on(colour)}
+    style = "italic" if pale else "normal"
+    middle = row + (0.44 if box.pending else 0.5)
+    axes.text(column + 0.5, middle, f"{100 * box.mean:.1f}", fontsize=11, style=style, **words)
     if box.pending:
-        partial = f"{len(box.accuracies)}/{box.seeds} seeds"
-        axes.text(column + 0.5, row + 0.83, partial, ha="center", va="center", color=ink, fontsize=7)
+        axes.text(column + 0.5, row + 0.82, f"{len(box.accuracies)}/{box.seeds} seeds", fontsize=7, **words)
 
 
 def _draw_pending(axes: Axes, column: int, row: int, status: Status) -> None:
+    axes.add_patch(_sign(status, (column + 0.03, row + 0.04), 0.94, 0.92))
+    plate = {"boxstyle": "round,pad=0.2", "facecolor": "white", "edgecolor": "none"}
+    axes.text(column + 0.5, row + 0.5, status, ha="center", va="center", fontsize=8.5, color="#222222", bbox=plate)
+
+
+def _sign(status: Status, corner: tuple[float, float], width: float, height: float) -> Rectangle:
     hatch, background = _HATCHES[status]
-    axes.add_patch(
-        Rectangle((column, row), 1, 1, facecolor=background, edgecolor="#9a9a9a", hatch=hatch, linewidth=0.8)
-    )
-    plate = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none"}
-    axes.text(column + 0.5, row + 0.5, status, ha="center", va="center", fontsize=8, color="#333333", bbox=plate)
+    line: Literal["--", "-"] = "--" if status == "missing" else "-"
+    return Rectangle(corner, width, height, facecolor=background, edgecolor="#8a8a8a", hatch=hatch, linestyle=line)
 
 
-def _luminance(colour: tuple[float, float, float, float]) -> float:
-    """Relative luminance of an sRGB colour (WCAG 2.2, without its gamma, which the threshold absorbs)."""
-    red, green, blue, _ = colour
+def _colour(accuracy: float, share: float) -> Colour:
+    red, green, blue, _ = _SCALE(accuracy)
+    return 1 - share * (1 - red), 1 - share * (1 - green), 1 - share * (1 - blue)
+
+
+def ink_on(colour: Colour) -> str:
+    """Black or white, whichever has more contrast on the sRGB `colour`: at least 4.58 on any.
+
+    Contrast is (L1 + 0.05) / (L2 + 0.05); the two inks tie where L + 0.05 = sqrt(0.05 * 1.05) (WCAG 2.2, 1.4.3).
+    """
+    return "white" if _luminance(colour) + 0.05 < (0.05 * 1.05) ** 0.5 else "black"
+
+
+def _luminance(colour: Colour) -> float:
+    """Relative luminance, 0..1 (WCAG 2.2, definitions)."""
+    red, green, blue = (value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in colour)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def _label_axes(axes: Axes, models: Sequence[str], subsets: Sequence[Subset], marks: Marks) -> None:
     axes.set_xlim(0, len(subsets))
     axes.set_ylim(len(models), 0)
-    axes.set_xticks([i + 0.5 for i in range(len(subsets))], [f"{subset.samples}" for subset in subsets])
-    names = [MODELS[model].title + marks.star(model) for model in models]
+    axes.set_xticks([i + 0.5 for i in range(len(subsets))], [str(subset.samples) for subset in subsets])
+    names = [MODELS[model].title + ("\nrandom weights" if marks.is_random(model) else "") for model in models]
     axes.set_yticks([i + 0.5 for i in range(len(models))], names)
+    for model, label in zip(models, axes.get_yticklabels(), strict=True):
+        label.set_color(RED if marks.is_random(model) else "black")
     axes.tick_params(length=0)
     axes.set_xlabel("samples")
-    for spine in axes.spines.values():
-        spine.set_visible(False)
+    axes.spines[:].set_visible(False)
+    _group_columns(axes, subsets)
+
+
+def _group_columns(axes: Axes, subsets: Sequence[Subset]) -> None:
     for labels in dict.fromkeys(subset.labels for subset in subsets):
         columns = [i for i, subset in enumerate(subsets) if subset.labels == labels]
         axes.text((columns[0] + columns[-1] + 1) / 2, -0.12, f"{labels} labels", ha="center", va="bottom", fontsize=10)
         if columns[0]:
-            axes.axvline(columns[0], color="black", linewidth=1.2)
+            axes.axvline(columns[0], color="black", linewidth=1.4)
 
 
-def _legend(figure: Figure, boxes: Sequence[Box]) -> None:
-    pending = {box.pending or "missing" for box in boxes if box.mean is None}
-    shown = [status for status in _HATCHES if status in pending]
-    handles = [
-        Rectangle((0, 0), 1, 1, facecolor=_HATCHES[s][1], edgecolor="#9a9a9a", hatch=_HATCHES[s][0], label=s)
-        for s in shown
-    ]
-    if handles:
-        figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False, fontsize=8)
+def _scale(axes: Axes) -> None:
+    axes.imshow([[i / 255] for i in range(256)], cmap=_SCALE, aspect="auto", origin="lower", extent=(0, 1, 0, 100))
+    axes.set_xticks([])
+    axes.set_yticks([0, 50, 100], ["0", "50", "100 %"])
+    axes.yaxis.tick_right()
+    axes.tick_params(length=2, labelsize=8)
+    axes.spines[:].set_visible(False)
+
+
+def _legend(figure: Figure, layout: _Layout, pending: Sequence[Status]) -> None:
+    signs = [_sign(status, (0, 0), 1, 1) for status in pending]
+    words = [f"{status}: {MEANINGS[status]}" for status in pending]
+    if signs:
+        columns = ceil(len(signs) / layout.legend_lines)
+        figure.legend(signs, words, loc="lower center", ncols=columns, frameon=False, fontsize=8)

@@ -1,9 +1,8 @@
 """The study's published validation accuracies, to be set beside ours."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from aggregator.table import Box, Subset
+from aggregator.boxes import Boxes, Subset
 
 
 @dataclass(frozen=True)
@@ -31,19 +30,24 @@ CEILING_AT_16_LABELS = 0.60
 
 @dataclass(frozen=True)
 class Comparison:
-    """A published figure beside ours; None where our cell is not done or was not asked for."""
+    """A published figure beside ours, in 0..1; None where our cell is not done or was not asked for."""
 
     published: Published
     ours: float | None
 
+    @property
+    def difference(self) -> float | None:
+        """Ours less the study's, in percentage points."""
+        return None if self.ours is None else 100 * (self.ours - self.published.accuracy)
 
-def compare(validation: Mapping[tuple[str, Subset], Box]) -> list[Comparison]:
-    """Every published figure, in its order."""
-    nothing = Box((), 0, None)
-    return [Comparison(figure, validation.get((figure.model, figure.subset), nothing).mean) for figure in FIGURES]
+
+def compare(validation: Boxes) -> list[Comparison]:
+    """Every published figure, in the order of FIGURES."""
+    means = {place: box.mean for place, box in validation.items()}
+    return [Comparison(figure, means.get((figure.model, figure.subset))) for figure in FIGURES]
 
 
-def highest_at_16_labels(validation: Mapping[tuple[str, Subset], Box]) -> float | None:
+def highest_at_16_labels(validation: Boxes) -> float | None:
     """Our best mean validation accuracy at 16 labels, 0..1; None without any."""
     means = [box.mean for (_, subset), box in validation.items() if subset.labels == 16 and box.mean is not None]
     return max(means, default=None)

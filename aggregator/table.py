@@ -1,25 +1,21 @@
-"""Outcomes to rows, one a cell and seed, and to boxes, one a model and subset over its seeds."""
+"""results.csv: one row a cell and seed. What does not apply to a row is None, never zero."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any
 
-import pandas as pd
-
-from aggregator.collect import Damaged, Outcome
+from aggregator.collect import Outcome
+from aggregator.describe import attempt_of, detail_of, log_key_of, status_of
 from contract.result import Metrics, Success
-from contract.survey import Failed, Lost, Missing, Running, Stale
 from contract.task import Task
-
-Status = Literal["done", "running", "failed", "lost", "stale", "missing", "unreadable"]
-Split = Literal["validation", "test"]
 
 COLUMNS: dict[str, str] = {
     "model": "registered name",
     "labels": "number of labels",
     "samples": "comments drawn, training and validation together",
     "seed": "seed of the draw, the head and the training",
-    "status": "done, running, failed, lost, stale, missing or unreadable",
+    "status": "done, running, failed, lost, stale, unreadable or missing",
     "val_accuracy": "validation accuracy at the best checkpoint, 0..1, as in the study",
     "test_accuracy": "accuracy on the fixed test comments, 0..1",
     "val_precision": "macro precision on validation, 0..1",
@@ -28,6 +24,7 @@ COLUMNS: dict[str, str] = {
     "test_precision": "macro precision on test, 0..1",
     "test_recall": "macro recall on test, 0..1",
     "test_f1": "macro F1 on test, 0..1",
+    "val_comments": "number of validation comments",
     "test_comments": "number of test comments",
     "best_step": "optimizer step of the best checkpoint",
     "last_step": "last optimizer step",
@@ -40,60 +37,51 @@ COLUMNS: dict[str, str] = {
     "random_weights": "true: untrained weights, no result of the study",
     "synthetic_data": "true: generated comments, no result of the study",
     "fingerprint": "identity of everything that can change the result",
+    "attempt": "the attempt that the row comes from",
+    "log": "store key of its log, or of its last progress",
     "detail": "why a cell is not done",
 }
-"""The columns of results.csv and what they hold; what does not apply is empty, never zero."""
+"""The columns of results.csv and what they hold."""
+
+Row = dict[str, Any]
+"""Column -> value, for every column."""
 
 
-def status_of(outcome: Outcome) -> Status:
-    """The outcome in one word."""
-    match outcome:
-        case Success():
-            return "done"
-        case Running():
-            return "running"
-        case Failed():
-            return "failed"
-        case Lost():
-            return "lost"
-        case Stale():
-            return "stale"
-        case Missing():
-            return "missing"
-        case Damaged():
-            return "unreadable"
+def results_table(tasks: Sequence[Task], outcomes: Sequence[Outcome]) -> list[Row]:
+    """One row a task, in order.
+
+    Not a pandas frame: its import alone costs a third of the report's time, and it turns the whole numbers of a
+    column into fractions as soon as one cell is missing.
+    """
+    return [_row(task, outcome) for task, outcome in zip(tasks, outcomes, strict=True)]
 
 
-def detail_of(outcome: Outcome) -> str:
-    """Why the cell is not done; empty when it is, or when nothing is known."""
-    match outcome:
-        case Running(progress):
-            return f"{progress.phase}, step {progress.step} of {progress.planned_steps}"
-        case Failed(failure):
-            return f"{failure.error} (exit {failure.exit_code}): {failure.message}"
-        case Lost(progress):
-            return f"last sign at step {progress.step}, {progress.updated_at:%Y-%m-%d %H:%M} UTC" if progress else ""
-        case Stale(changes):
-            return "; ".join(f"{name} {then} -> {now}" for name, (then, now) in changes.items())
-        case Damaged(key, reason):
-            return f"{key}: {reason}"
-        case _:
-            return ""
+def as_csv(rows: Sequence[Row]) -> str:
+    """Header and rows with LF line ends; None is empty, truth is `true` or `false`, floats have all their digits."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({column: _plain(value) for column, value in row.items()} for row in rows)
+    return text.getvalue()
 
 
-def results_table(tasks: Sequence[Task], outcomes: Sequence[Outcome]) -> pd.DataFrame:
-    """One row a task, in order, with COLUMNS."""
-    rows = [_row(task, outcome) for task, outcome in zip(tasks, outcomes, strict=True)]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+def _plain(value: Any) -> Any:
+    return str(value).lower() if isinstance(value, bool) else value
 
 
-def _row(task: Task, outcome: Outcome) -> dict[str, Any]:
-    row: dict[str, Any] = task.cell.model_dump()
-    row |= {"status": status_of(outcome), "fingerprint": task.fingerprint(), "detail": detail_of(outcome)}
-    return row | _measurements(outcome) if isinstance(outcome, Success) else row
+def _row(task: Task, outcome: Outcome) -> Row:
+    known = task.cell.model_dump() | {
+        "status": status_of(outcome),
+        "fingerprint": task.fingerprint(),
+        "attempt": attempt_of(outcome),
+        "log": log_key_of(outcome),
+        "detail": detail_of(outcome),
+    }
+    measured = _measurements(outcome) if isinstance(outcome, Success) else {}
+    return dict.fromkeys(COLUMNS) | known | measured
 
 
-def _measurements(success: Success) -> dict[str, Any]:
+def _measurements(success: Success) -> Row:
     by = success.provenance
     training = success.training.model_dump(
         include={"best_step", "last_step", "stop", "peak_memory_bytes", "trainable_parameters", "dtype"}
@@ -102,6 +90,7 @@ def _measurements(success: Success) -> dict[str, Any]:
         **_prefixed("val", success.validation),
         **_prefixed("test", success.test),
         **training,
+        "val_comments": success.splits.validation.comments,
         "test_comments": success.splits.test.comments,
         "seconds": (by.finished_at - by.started_at).total_seconds(),
         "start_up_seconds": success.start_up_seconds,
@@ -112,48 +101,3 @@ def _measurements(success: Success) -> dict[str, Any]:
 
 def _prefixed(prefix: str, metrics: Metrics) -> dict[str, float]:
     return {f"{prefix}_{name}": getattr(metrics, name) for name in ("accuracy", "precision", "recall", "f1")}
-
-
-@dataclass(frozen=True)
-class Subset:
-    """A column of the heatmap."""
-
-    labels: int
-    samples: int
-
-
-@dataclass(frozen=True)
-class Box:
-    """A model on a subset, over its seeds. `accuracies` (0..1) are those of the seeds that are done."""
-
-    accuracies: tuple[float, ...]
-    seeds: int
-    pending: Status | None
-    """What stands in the way of the seeds that are not done, the most telling first; None when all are."""
-
-    @property
-    def mean(self) -> float | None:
-        """Mean accuracy over the finished seeds, 0..1; None without any."""
-        return sum(self.accuracies) / len(self.accuracies) if self.accuracies else None
-
-
-_MOST_TELLING: tuple[Status, ...] = ("unreadable", "failed", "lost", "running", "stale", "missing")
-
-
-def boxes(tasks: Sequence[Task], outcomes: Sequence[Outcome], split: Split) -> dict[tuple[str, Subset], Box]:
-    """Every model and subset that was asked for."""
-    grouped: dict[tuple[str, Subset], list[Outcome]] = {}
-    for task, outcome in zip(tasks, outcomes, strict=True):
-        subset = Subset(task.cell.labels, task.cell.samples)
-        grouped.setdefault((task.cell.model, subset), []).append(outcome)
-    return {place: _box(found, split) for place, found in grouped.items()}
-
-
-def _box(outcomes: Iterable[Outcome], split: Split) -> Box:
-    found = list(outcomes)
-    statuses = {status_of(outcome) for outcome in found}
-    return Box(
-        accuracies=tuple(getattr(o, split).accuracy for o in found if isinstance(o, Success)),
-        seeds=len(found),
-        pending=next((status for status in _MOST_TELLING if status in statuses), None),
-    )

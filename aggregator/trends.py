@@ -4,14 +4,19 @@ Only like is compared with like: two cells enter a difference when they agree in
 question. Differences are in percentage points. What the results cannot tell is said.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations, pairwise, product
 from statistics import fmean
+from typing import Literal
 
 from contract.cell import MODELS, Cell
 from contract.result import Success
 
-Key = tuple[str | int, ...]
+Coordinate = Literal["labels", "samples"]
+_BOTH: tuple[Coordinate, Coordinate] = ("labels", "samples")
+Span = tuple[int, int]
+"""The smaller and the larger value of a coordinate."""
 
 
 @dataclass(frozen=True)
@@ -24,133 +29,199 @@ class Trend:
     rows: tuple[tuple[str, ...], ...] = ()
 
 
-def trends(successes: Sequence[Success]) -> list[Trend]:
-    """All four. Cells with random weights are left out unless there are no others."""
+@dataclass(frozen=True)
+class Trends:
+    """What they were computed from, in a sentence, and all four."""
+
+    basis: str
+    each: tuple[Trend, ...]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Test accuracies, in percent, of two cells that differ in one coordinate."""
+
+    low: float
+    high: float
+
+    @property
+    def change(self) -> float:
+        """From the coordinate's smaller value to its larger, in points."""
+        return self.high - self.low
+
+
+def trends(successes: Sequence[Success]) -> Trends:
+    """Cells with random weights are left out unless there are no others."""
     pretrained = [success for success in successes if not success.random_weights]
     used = pretrained or list(successes)
-    return [label_complexity(used), data_size(used), model_comparison(used), interaction(used)]
+    each = (label_complexity(used), data_size(used), model_comparison(used), interaction(used))
+    return Trends(_basis(len(successes), len(pretrained)), each)
+
+
+def _basis(finished: int, pretrained: int) -> str:
+    left_out = finished - pretrained
+    if not finished:
+        return "No cell has finished."
+    if not pretrained:
+        return "Only cells with random weights have finished: these numbers show the plumbing and are no result."
+    without = f"; {left_out} with random weights left out" if left_out else ""
+    return f"Test accuracy of {_count(pretrained, 'finished cell')}{without}."
 
 
 def label_complexity(successes: Sequence[Success]) -> Trend:
-    """How accuracy falls from the fewest labels to the most."""
-    name = "Label complexity"
-    counts = sorted({success.cell.labels for success in successes})
-    pairs = _pairs(successes, "labels")
-    if not pairs:
-        return Trend(name, _cannot(f"needs cells with two label counts; there is {_listed(counts, 'none')}"))
-    change = fmean(pairs)
-    words = f"From {counts[0]} to {counts[-1]} labels test accuracy {_moves(change)}{_over(pairs)}."
-    means = [(str(k), _percent(_mean(s for s in successes if s.cell.labels == k)), f"{100 / k:.1f}") for k in counts]
-    return Trend(name, words, ("labels", "mean test accuracy, %", "guessing, %"), tuple(means))
+    """From the fewest labels to the most."""
+    trend = _effect("Label complexity", successes, "labels")
+    span = _widest(successes, "labels")
+    if span is None:
+        return trend
+    guessing = f" Guessing alone falls from {100 / span[0]:.1f} % to {100 / span[1]:.1f} %."
+    return Trend(trend.name, trend.sentence + guessing, trend.header, trend.rows)
 
 
 def data_size(successes: Sequence[Success]) -> Trend:
-    """How accuracy grows from the smallest subset to the largest."""
-    name = "Data size"
-    sizes = sorted({success.cell.samples for success in successes})
-    pairs = _pairs(successes, "samples")
+    """From the smallest subset to the largest."""
+    return _effect("Data size", successes, "samples")
+
+
+def _effect(name: str, successes: Sequence[Success], coordinate: Coordinate) -> Trend:
+    span = _widest(successes, coordinate)
+    if span is None:
+        return Trend(name, f"Cannot be told: no two finished cells differ in {coordinate} alone.")
+    changes = [pair.change for pair in _pairs(successes, coordinate, span)]
+    words = (
+        f"From {span[0]} to {span[1]} {coordinate} test accuracy {_moves(fmean(changes))} "
+        f"({_count(len(changes), 'pair')} of cells, {min(changes):+.1f} to {max(changes):+.1f})."
+    )
+    header = (coordinate, "from, %", "to, %", "change", "pairs")
+    steps = pairwise(_values(successes, coordinate))
+    return Trend(name, words, header, tuple(_step(successes, coordinate, step) for step in steps))
+
+
+def _step(successes: Sequence[Success], coordinate: Coordinate, span: Span) -> tuple[str, ...]:
+    pairs, name = _pairs(successes, coordinate, span), f"{span[0]} to {span[1]}"
     if not pairs:
-        return Trend(name, _cannot(f"needs cells of two sizes; there is {_listed(sizes, 'none')}"))
-    change = fmean(pairs)
-    words = f"From {sizes[0]} to {sizes[-1]} samples test accuracy {_moves(change)}{_over(pairs)}."
-    means = [(str(n), _percent(_mean(s for s in successes if s.cell.samples == n))) for n in sizes]
-    return Trend(name, words, ("samples", "mean test accuracy, %"), tuple(means))
+        return name, "", "", "", "0"
+    low, high = fmean(pair.low for pair in pairs), fmean(pair.high for pair in pairs)
+    return name, f"{low:.1f}", f"{high:.1f}", f"{high - low:+.1f}", str(len(pairs))
 
 
 def model_comparison(successes: Sequence[Success]) -> Trend:
-    """Models by their mean over the cells that all of them finished."""
+    """Models by their mean over the subsets and seeds that all of them finished."""
     name = "Models"
     models = list(dict.fromkeys(success.cell.model for success in successes))
     if len(models) < 2:
-        return Trend(name, _cannot(f"needs two models; there is {_listed(models, 'none')}"))
+        return Trend(name, "Cannot be told: fewer than two models have finished a cell.")
     shared = _shared_by_all(successes, models)
     if not shared:
-        return Trend(name, _cannot("the models have no finished subset and seed in common"))
-    means = sorted(((_mean(s for s in shared if s.cell.model == m), m) for m in models), reverse=True)
-    (best, first), (worst, last) = means[0], means[-1]
-    cells = len(shared) // len(models)
-    words = (
-        f"Over {cells} subset{_s(cells)} that all {len(models)} models finished, {MODELS[first].title} has the highest "
-        f"mean test accuracy, {100 * best:.1f} %, and {MODELS[last].title} the lowest, {100 * worst:.1f} %."
-    )
-    rows = tuple((MODELS[model].title, _percent(mean)) for mean, model in means)
-    return Trend(name, words, ("model", "mean test accuracy, %"), rows)
+        return Trend(name, "Cannot be told: no subset and seed was finished by every model.")
+    means = {model: f"{fmean(_accuracies(shared, model)):.1f}" for model in models}
+    ranked = sorted(means.items(), key=lambda item: float(item[1]), reverse=True)
+    over = f"Over {_count(len(shared) // len(models), 'cell')} that each of {len(models)} models finished, "
+    rows = tuple((MODELS[model].title, mean) for model, mean in ranked)
+    return Trend(name, over + _ranking(ranked), ("model", "mean test accuracy, %"), rows)
+
+
+def _ranking(ranked: Sequence[tuple[str, str]]) -> str:
+    best, worst = ranked[0][1], ranked[-1][1]
+    if best == worst:
+        return f"all have the same mean test accuracy, {best} %."
+    highest, lowest = _all_at(best, ranked), _all_at(worst, ranked)
+    return f"{highest} the highest mean test accuracy, {best} %, and {lowest} the lowest, {worst} %."
+
+
+def _all_at(mean: str, ranked: Sequence[tuple[str, str]]) -> str:
+    titles = [MODELS[model].title for model, value in ranked if value == mean]
+    return f"{' and '.join(titles)} {'has' if len(titles) == 1 else 'have'}"
 
 
 def interaction(successes: Sequence[Success]) -> Trend:
-    """Whether the gain from data is larger with more labels."""
+    """Whether the gain from data is larger with more labels, over models and seeds that finished all four corners."""
     name = "Data size x label complexity"
-    counts = sorted({success.cell.labels for success in successes})
-    gains = {k: _pairs([s for s in successes if s.cell.labels == k], "samples") for k in counts}
-    known = {k: pairs for k, pairs in gains.items() if pairs}
-    if len(known) < 2:
-        return Trend(name, _cannot("needs two sizes at two label counts"))
-    few, many = min(known), max(known)
-    gain_few, gain_many = fmean(known[few]), fmean(known[many])
+    corners = _widest_corners(successes)
+    if corners is None:
+        return Trend(name, "Cannot be told: no model and seed has finished two sizes at two label counts.")
+    labels, samples = corners
+    complete = _complete(successes, labels, samples)
+    gains = {k: _gains(complete, k, samples) for k in _values(complete, "labels")}
+    few, many = fmean(gains[labels[0]]), fmean(gains[labels[1]])
     words = (
-        f"From the smallest subset to the largest test accuracy changes by {gain_few:+.1f} points at {few} labels and "
-        f"by {gain_many:+.1f} at {many}: the gain from data is {_compared(gain_many, gain_few)} with more labels."
+        f"From {samples[0]} to {samples[1]} samples test accuracy changes by {few:+.1f} points at {labels[0]} labels "
+        f"and by {many:+.1f} at {labels[1]} ({_count(len(gains[labels[0]]), 'pair')} each): with more labels the gain "
+        f"from data is {_compared(many - few)}."
     )
-    rows = tuple((str(k), f"{fmean(pairs):+.1f}", str(len(pairs))) for k, pairs in known.items())
+    rows = tuple((str(k), f"{fmean(found):+.1f}", str(len(found))) for k, found in gains.items() if found)
     return Trend(name, words, ("labels", "gain from data, points", "pairs"), rows)
 
 
-def _pairs(successes: Sequence[Success], coordinate: str) -> list[float]:
-    """Accuracy at the coordinate's largest value less that at its smallest, in points, for each that has both."""
-    values = {getattr(success.cell, coordinate) for success in successes}
-    if len(values) < 2:
-        return []
-    low = _at(successes, coordinate, min(values))
-    high = _at(successes, coordinate, max(values))
-    return [100 * (high[rest] - low[rest]) for rest in low if rest in high]
+def _widest_corners(successes: Sequence[Success]) -> tuple[Span, Span] | None:
+    labels, samples = (list(combinations(_values(successes, name), 2)) for name in _BOTH)
+    found = [corners for corners in product(labels, samples) if _complete(successes, *corners)]
+    return max(found, key=lambda corners: _ratio(corners[0]) * _ratio(corners[1]), default=None)
 
 
-def _at(successes: Sequence[Success], coordinate: str, value: int) -> dict[Key, float]:
-    chosen = [success for success in successes if getattr(success.cell, coordinate) == value]
-    return {_rest(success.cell, coordinate): success.test.accuracy for success in chosen}
+def _complete(successes: Sequence[Success], labels: Span, samples: Span) -> list[Success]:
+    """The cells of each model and seed that finished all four corners."""
+    at = [
+        {(s.cell.model, s.cell.seed) for s in successes if (s.cell.labels, s.cell.samples) == corner}
+        for corner in product(labels, samples)
+    ]
+    everywhere = set.intersection(*at)
+    return [success for success in successes if (success.cell.model, success.cell.seed) in everywhere]
 
 
-def _rest(cell: Cell, coordinate: str) -> Key:
-    return tuple(value for name, value in cell.model_dump().items() if name != coordinate)
+def _gains(successes: Sequence[Success], labels: int, samples: Span) -> list[float]:
+    pairs = _pairs([success for success in successes if success.cell.labels == labels], "samples", samples)
+    return [pair.change for pair in pairs]
+
+
+def _values(successes: Sequence[Success], coordinate: Coordinate) -> list[int]:
+    return sorted({getattr(success.cell, coordinate) for success in successes})
+
+
+def _widest(successes: Sequence[Success], coordinate: Coordinate) -> Span | None:
+    """The two values farthest apart that some pair of cells spans."""
+    spans = combinations(_values(successes, coordinate), 2)
+    return max((span for span in spans if _pairs(successes, coordinate, span)), key=_ratio, default=None)
+
+
+def _ratio(span: Span) -> float:
+    return span[1] / span[0]
+
+
+def _pairs(successes: Sequence[Success], coordinate: Coordinate, span: Span) -> list[Pair]:
+    low, high = (
+        {_rest(s.cell, coordinate): 100 * s.test.accuracy for s in successes if getattr(s.cell, coordinate) == value}
+        for value in span
+    )
+    return [Pair(low[rest], high[rest]) for rest in low if rest in high]
+
+
+def _rest(cell: Cell, coordinate: str) -> tuple[object, ...]:
+    """The cell's other coordinates."""
+    return tuple(getattr(cell, name) for name in Cell.model_fields if name != coordinate)
 
 
 def _shared_by_all(successes: Sequence[Success], models: Sequence[str]) -> list[Success]:
-    places = {model: {_rest(s.cell, "model") for s in successes if s.cell.model == model} for model in models}
-    common = set.intersection(*places.values())
+    places = [{_rest(s.cell, "model") for s in successes if s.cell.model == model} for model in models]
+    common = set.intersection(*places)
     return [success for success in successes if _rest(success.cell, "model") in common]
 
 
-def _mean(successes: Iterable[Success]) -> float:
-    return fmean(success.test.accuracy for success in successes)
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f}"
+def _accuracies(successes: Sequence[Success], model: str) -> list[float]:
+    return [100 * success.test.accuracy for success in successes if success.cell.model == model]
 
 
 def _moves(points: float) -> str:
     if abs(points) < 0.05:
-        return "does not change"
-    return f"{'rises' if points > 0 else 'falls'} by {abs(points):.1f} points"
+        return "does not change on average"
+    return f"{'rises' if points > 0 else 'falls'} by {abs(points):.1f} points on average"
 
 
-def _compared(larger: float, smaller: float) -> str:
-    if abs(larger - smaller) < 0.1:
-        return "about the same"
-    return "larger" if larger > smaller else "smaller"
+def _compared(difference: float) -> str:
+    if abs(difference) < 0.05:
+        return "the same"
+    return f"{'larger' if difference > 0 else 'smaller'} by {abs(difference):.1f} points"
 
 
-def _over(pairs: Sequence[float]) -> str:
-    return f" (mean of {len(pairs)} pair{_s(len(pairs))}, {min(pairs):+.1f} to {max(pairs):+.1f})"
-
-
-def _cannot(reason: str) -> str:
-    return f"Cannot be told: it {reason}." if reason.startswith("needs") else f"Cannot be told: {reason}."
-
-
-def _listed(values: Sequence[object], nothing: str) -> str:
-    return " and ".join(map(str, values)) or nothing
-
-
-def _s(count: int) -> str:
-    return "" if count == 1 else "s"
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,41 @@
+"""The report as files in a folder."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from aggregator.figures import Name, Picture, draw
+from aggregator.page import html, markdown
+from aggregator.report import Report
+from aggregator.table import as_csv
+from contract.exits import BadInput
+
+
+def write_report(report: Report, folder: Path) -> list[Path]:
+    """Write every file into `folder`, which is made. Raises BadInput when it cannot be written."""
+    return [_write(folder, name, data) for name, data in contents(report).items()]
+
+
+def contents(report: Report) -> Mapping[str, bytes]:
+    """File name -> bytes. `curves` are there once a cell has finished."""
+    pictures = draw(report)
+    return {
+        **_picture_files(pictures),
+        "results.csv": as_csv(report.table).encode(),
+        "results.md": markdown(report).encode(),
+        "report.html": html(report, pictures).encode(),
+    }
+
+
+def _picture_files(pictures: Mapping[Name, Picture]) -> dict[str, bytes]:
+    png = {f"{name}.png": picture.png for name, picture in pictures.items()}
+    return png | {f"{name}.svg": picture.svg for name, picture in pictures.items()}
+
+
+def _write(folder: Path, name: str, data: bytes) -> Path:
+    path = folder / name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    except OSError as error:
+        raise BadInput(f"cannot write --out {path}: {error.strerror}") from error
+    return path

@@ -1,0 +1,55 @@
+"""What must not be mistaken for a result of the study: cells with random weights or on generated comments."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from matplotlib.figure import Figure
+
+from contract.cell import MODELS
+from contract.result import Success
+
+RED = "#a4262c"
+"""Of every warning, on white paper: contrast 7.2 (WCAG 2.2, 1.4.3)."""
+
+LINE = 0.22
+"""Height of a warning on a picture, inches."""
+
+
+@dataclass(frozen=True)
+class Marks:
+    """The models with a cell of random weights, and whether any cell saw generated comments."""
+
+    random_models: frozenset[str] = frozenset()
+    synthetic: bool = False
+
+    def is_random(self, model: str) -> bool:
+        """Whether the model's cells are plumbing."""
+        return model in self.random_models
+
+    def title(self, model: str) -> str:
+        """The model's title, with the mark it must carry."""
+        return MODELS[model].title + (" (random weights)" if self.is_random(model) else "")
+
+    def warnings(self) -> list[str]:
+        """One line each, to stand on every picture and page."""
+        found = []
+        if self.random_models:
+            found.append("RANDOM WEIGHTS - plumbing, not results: the models so marked were never pretrained")
+        if self.synthetic:
+            found.append("SYNTHETIC DATA - generated comments: no results on GoEmotions")
+        return found
+
+
+def stamp(figure: Figure, marks: Marks, top_inches: float) -> None:
+    """Write the warnings on a picture, a line each, from `top_inches` below its upper edge."""
+    width, height = figure.get_size_inches()
+    for number, warning in enumerate(marks.warnings()):
+        y = 1 - (top_inches + number * LINE) / height
+        figure.text(0.15 / width, y, warning, fontsize=10, color=RED, weight="bold", va="top")
+
+
+def marks_of(successes: Iterable[Success]) -> Marks:
+    """What the finished cells say about themselves."""
+    found = list(successes)
+    random = frozenset(success.cell.model for success in found if success.random_weights)
+    return Marks(random, any(success.synthetic_data for success in found))

@@ -26,6 +26,12 @@ class Marks:
         """Whether the model's cells are plumbing."""
         return model in self.random_models
 
+    def plumbing(self, model: str) -> str | None:
+        """Why a number of this model is no result of the study; None when it may be one."""
+        if self.is_random(model):
+            return "random weights"
+        return "synthetic data" if self.synthetic else None
+
     def title(self, model: str) -> str:
         """The model's title, with the mark it must carry."""
         return MODELS[model].title + (" (random weights)" if self.is_random(model) else "")

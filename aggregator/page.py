@@ -59,7 +59,7 @@ def _render(template: str, report: Report, **extra: Any) -> str:
         marks=report.marks,
         titles={name: spec.title for name, spec in MODELS.items()},
         ceiling=CEILING_AT_16_LABELS,
-        highest=highest_at_16_labels(report.validation),
+        highest=highest_at_16_labels(report.validation, report.marks),
         provenance=provenance(report.successes),
         **extra,
     )

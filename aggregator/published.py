@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from aggregator.boxes import Boxes, Subset
+from aggregator.marks import Marks
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,11 @@ CEILING_AT_16_LABELS = 0.60
 
 @dataclass(frozen=True)
 class Comparison:
-    """A published figure beside ours, in 0..1; None where our cell is not done or was not asked for."""
+    """A published figure beside ours, in 0..1; `why_not` says why there is none of ours."""
 
     published: Published
     ours: float | None
+    why_not: str = ""
 
     @property
     def difference(self) -> float | None:
@@ -41,13 +43,23 @@ class Comparison:
         return None if self.ours is None else 100 * (self.ours - self.published.accuracy)
 
 
-def compare(validation: Boxes) -> list[Comparison]:
-    """Every published figure, in the order of FIGURES."""
-    means = {place: box.mean for place, box in validation.items()}
-    return [Comparison(figure, means.get((figure.model, figure.subset))) for figure in FIGURES]
+def compare(validation: Boxes, marks: Marks) -> list[Comparison]:
+    """Every published figure, in the order of FIGURES. Plumbing is not set beside a result."""
+    return [_compare(figure, validation, marks) for figure in FIGURES]
 
 
-def highest_at_16_labels(validation: Boxes) -> float | None:
-    """Our best mean validation accuracy at 16 labels, 0..1; None without any."""
-    means = [box.mean for (_, subset), box in validation.items() if subset.labels == 16 and box.mean is not None]
-    return max(means, default=None)
+def _compare(figure: Published, validation: Boxes, marks: Marks) -> Comparison:
+    box = validation.get((figure.model, figure.subset))
+    if box is None or box.mean is None:
+        return Comparison(figure, None, "not run")
+    if plumbing := marks.plumbing(figure.model):
+        return Comparison(figure, None, plumbing)
+    return Comparison(figure, box.mean)
+
+
+def highest_at_16_labels(validation: Boxes, marks: Marks) -> float | None:
+    """Our best mean validation accuracy at 16 labels, 0..1, plumbing left out; None without any."""
+    at_16 = (
+        box.mean for (model, subset), box in validation.items() if subset.labels == 16 and not marks.plumbing(model)
+    )
+    return max((mean for mean in at_16 if mean is not None), default=None)

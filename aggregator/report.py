@@ -64,15 +64,15 @@ class Report:
 def make_report(expected: Expected, outcomes: Sequence[Outcome]) -> Report:
     """`outcomes` are those of the expected tasks, in order."""
     successes = [outcome for outcome in outcomes if isinstance(outcome, Success)]
-    validation = boxes(expected.tasks, outcomes, "validation")
+    validation, marks = boxes(expected.tasks, outcomes, "validation"), marks_of(successes)
     return Report(
         expected=expected,
         table=results_table(expected.tasks, outcomes),
         validation=validation,
         test=boxes(expected.tasks, outcomes, "test"),
-        marks=marks_of(successes),
+        marks=marks,
         trends=trends(successes),
-        published=compare(validation),
+        published=compare(validation, marks),
         successes=successes,
     )
 

@@ -21,6 +21,7 @@ RANDOM_WEIGHTS_VERSION = 1
 
 TSV_FILES = ("train.tsv", "test.tsv", "labels.txt")
 _WEIGHT_FILES = ("*.safetensors", "*.json", "*.txt", "*.model")
+_TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")
 
 
 def resolve(tasks: Sequence[Task]) -> list[Task]:
@@ -42,14 +43,16 @@ def resolve(tasks: Sequence[Task]) -> list[Task]:
 
 
 def verify(task: Task) -> None:
-    """Raises BadInput when a folder's content is no longer what the task's revisions say."""
-    found = {
-        "DATA_REVISION": (task.data.revision, data_revision(task.data), task.data.source),
-        "MODEL_REVISION": (task.model.revision, weights_revision(task.model, task.cell.model), task.model.weights),
-    }
-    for name, (planned, actual, place) in found.items():
-        if planned != actual:
-            raise BadInput(f"{name}={planned}, but {place} holds {actual}: it changed after the grid was planned")
+    """Raises BadInput when a place no longer holds what was planned. What was not planned is not read."""
+    if task.data.revision is not None:
+        _same("DATA_REVISION", task.data.revision, data_revision(task.data), task.data.source)
+    if task.model.revision is not None:
+        _same("MODEL_REVISION", task.model.revision, weights_revision(task.model, task.cell.model), task.model.weights)
+
+
+def _same(name: str, planned: str, found: str, place: str) -> None:
+    if planned != found:
+        raise BadInput(f"{name}={planned}, but {place} holds {found}: it changed after the grid was planned")
 
 
 def data_revision(data: Data) -> str:
@@ -98,6 +101,9 @@ def _weight_files(folder: Path) -> list[Path]:
         raise BadInput(f"no *.safetensors in {folder}: pickled weights are not loaded; convert them first")
     if folder / "config.json" not in files:
         raise BadInput(f"no config.json in {folder}")
+    if not any(path.name in _TOKENIZER_FILES for path in files):
+        # transformers would go on with an empty vocabulary, and every word be unknown to the model.
+        raise BadInput(f"no tokenizer in {folder}: expected one of {', '.join(_TOKENIZER_FILES)}")
     return files
 
 

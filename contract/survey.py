@@ -22,6 +22,8 @@ from contract.store import (
 from contract.task import Task
 
 T = TypeVar("T", Failure, Progress)
+Changes = dict[str, tuple[Any, Any]]
+"""Setting -> (then, now)."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +60,9 @@ class Failed:
 
 @dataclass(frozen=True)
 class Stale:
-    """There is a result, but of other settings: name -> (then, now)."""
+    """There is a result, but of other settings; `changes` are from the most similar one."""
 
-    changes: dict[str, tuple[Any, Any]]
+    changes: Changes
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def _state(task: Task, store: Store, fingerprints: list[str], attempts: Attempts
     if files := attempts.get((task.cell.id, fingerprint)):
         return _attempted(store, files)
     if fingerprints:
-        return Stale(_changes(store, task, fingerprints[-1]))
+        return Stale(_fewest_changes(store, task, fingerprints))
     return Missing()
 
 
@@ -126,7 +128,13 @@ def _read(store: Store, files: dict[str, AttemptFile], name: str, kind: type[T])
         return None
 
 
-def _changes(store: Store, task: Task, fingerprint: str) -> dict[str, tuple[Any, Any]]:
+def _fewest_changes(store: Store, task: Task, fingerprints: Sequence[str]) -> Changes:
+    """From the most similar of the cell's results; empty where none can be read."""
+    found = (_changes(store, task, fingerprint) for fingerprint in fingerprints)
+    return min(filter(None, found), key=len, default={})
+
+
+def _changes(store: Store, task: Task, fingerprint: str) -> Changes:
     data = store.get(result_key(task.cell.id, fingerprint))
     try:
         then = decode(data, Success).fingerprint_fields if data is not None else {}

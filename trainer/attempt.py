@@ -15,20 +15,21 @@ from contract.revision import resolve, verify
 from contract.store import Store, open_store, result_key
 from contract.task import Task
 from trainer.data import Dataset, load
-from trainer.failures import exit_code_of, raise_on_sigterm
+from trainer.failures import Termination, exit_code_of
 from trainer.journal import Journal
 from trainer.provenance import new_attempt, provenance, threads_for
 from trainer.publish import publish_failure, traceback_tail
 from trainer.settings import task_from_environment
-from trainer.weights import check_architecture
+from trainer.weights import check_weights
 
 
 def main(environ: Mapping[str, str] = os.environ) -> int:
     """Run the cell that the environment asks for; returns the exit code."""
     try:
-        (task,) = resolve([task_from_environment(environ)])
-        verify(task)
-        check_architecture(task)
+        planned = task_from_environment(environ)
+        verify(planned)
+        (task,) = resolve([planned])
+        check_weights(task)
         store = open_store(task.results.uri)
         store.check_writable()
         return attempt(task, store).number
@@ -43,15 +44,16 @@ def attempt(task: Task, store: Store) -> ExitCode:
     if store.get(result_key(task.cell.id, task.fingerprint())) is not None:
         journal.event("already-published", cell=task.cell.id, fingerprint=task.fingerprint())
         return OK
-    raise_on_sigterm()
+    termination = Termination()
+    termination.watch()
     with journal.pulse():
         try:
-            return _run(task, store, journal)
+            return _run(task, store, journal, termination)
         except BaseException as error:  # also KeyboardInterrupt: an attempt that ended says so
-            return _fail(task, store, journal, error)
+            return _fail(task, store, journal, termination.explain(error))
 
 
-def _run(task: Task, store: Store, journal: Journal) -> ExitCode:
+def _run(task: Task, store: Store, journal: Journal, termination: Termination) -> ExitCode:
     threads = threads_for(task)
     journal.event("cell-starts", cell=task.cell.id, fingerprint=task.fingerprint(), threads=threads)
     with journal.phase("data"):
@@ -60,7 +62,7 @@ def _run(task: Task, store: Store, journal: Journal) -> ExitCode:
     with journal.phase("imports"):
         _quiet_libraries(threads)
         from trainer.run import run_cell
-    published = run_cell(task, dataset, store, journal)
+    published = run_cell(task, dataset, store, journal, termination)
     journal.event("published" if published else "already-published", key=result_key(task.cell.id, task.fingerprint()))
     return OK
 

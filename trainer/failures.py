@@ -43,11 +43,37 @@ def exit_code_of(error: BaseException) -> ExitCode:
     return UNEXPECTED
 
 
-def raise_on_sigterm() -> None:
-    """Turn SIGTERM into Preempted, raised wherever the main thread is."""
+class Termination:
+    """SIGTERM, raised once as Preempted wherever the main thread is, and remembered.
 
-    def preempt(_signal: int, _frame: FrameType | None) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        raise Preempted("SIGTERM: the machine is needed elsewhere; run the cell again")
+    A library may swallow that exception or wrap it in one of its own. So the training asks again at each step, and
+    whatever error ends a cell after SIGTERM counts as its consequence.
+    """
 
-    signal.signal(signal.SIGTERM, preempt)
+    def __init__(self) -> None:
+        self.arrived = False
+
+    def watch(self) -> None:
+        """From now on SIGTERM ends the cell under a name of its own."""
+        signal.signal(signal.SIGTERM, self._arrive)
+
+    def check(self) -> None:
+        """Raises Preempted once SIGTERM has arrived."""
+        if self.arrived:
+            raise self._preempted()
+
+    def explain(self, error: BaseException) -> BaseException:
+        """The error that ends the cell when `error` reached its top."""
+        if not self.arrived or isinstance(error, Preempted):
+            return error
+        preempted = self._preempted()
+        preempted.__cause__ = error
+        return preempted
+
+    def _arrive(self, _signal: int, _frame: FrameType | None) -> None:
+        if not self.arrived:
+            self.arrived = True
+            raise self._preempted()
+
+    def _preempted(self) -> Preempted:
+        return Preempted("SIGTERM: the machine is needed elsewhere; run the cell again")

@@ -19,7 +19,7 @@ from transformers import (
 )
 
 from contract.cell import MODELS, ModelSpec
-from contract.exits import SourceUnavailable
+from contract.exits import BadInput, SourceUnavailable
 from contract.task import Hyper, Task
 from trainer.machine import Precision
 from trainer.random_weights import write_checkpoint
@@ -94,8 +94,11 @@ def load_tokenizer(source: Checkpoint) -> PreTrainedTokenizerBase:
 def load_base(
     source: Checkpoint, labels: int, tokenizer: PreTrainedTokenizerBase, precision: Precision, *, double_quant: bool
 ) -> PreTrainedModel:
-    """The base with its linear layers in NF4 and everything else in fp32, ready for adapters."""
-    model = AutoModelForSequenceClassification.from_pretrained(
+    """The base with its linear layers in NF4 and everything else in fp32, ready for adapters.
+
+    Raises BadInput when the checkpoint lacks more than the head: transformers would fill the gap with noise.
+    """
+    model, loading = AutoModelForSequenceClassification.from_pretrained(
         source.path,
         revision=source.revision,
         num_labels=labels,
@@ -110,7 +113,10 @@ def load_base(
             bnb_4bit_compute_dtype=precision.dtype,
             llm_int8_skip_modules=HEADS,
         ),
+        output_loading_info=True,
     )
+    if absent := sorted(name for name in loading["missing_keys"] if name.split(".")[0] not in HEADS):
+        raise BadInput(f"{source.path} lacks {len(absent)} of the model's weights, such as {absent[0]}")
     keep_gradients_exact(model)
     return prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
 

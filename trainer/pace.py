@@ -3,6 +3,7 @@
 from time import monotonic
 
 from contract.result import Evaluation
+from trainer.failures import Termination
 from trainer.journal import Journal
 
 _SECONDS_BETWEEN_LINES = 15.0
@@ -11,8 +12,9 @@ _SECONDS_BETWEEN_LINES = 15.0
 class Pace:
     """Watches one training. A line for each evaluation, and for steps at most one in 15 seconds."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, termination: Termination) -> None:
         self._journal = journal
+        self._termination = termination
         self._first_step_at: float | None = None
         self._line_at = 0.0
         self._step = 0
@@ -20,7 +22,8 @@ class Pace:
         self._speed: float | None = None
 
     def on_step(self, step: int, planned_steps: int) -> None:
-        """After each optimizer step."""
+        """After each optimizer step. Raises Preempted."""
+        self._termination.check()
         now = monotonic()
         if self._first_step_at is None:
             self._first_step_at = now

@@ -18,6 +18,7 @@ from trainer import machine
 from trainer.artifacts import adapter_files, losses_csv, predictions_csv
 from trainer.data import Comment, Dataset, split_record
 from trainer.encode import EncodedRow, encode, longest, predict
+from trainer.failures import Termination
 from trainer.fit import Fitted, fit
 from trainer.journal import Journal
 from trainer.model import Anatomy, anatomy, load_qlora
@@ -27,10 +28,10 @@ from trainer.publish import publish_success, put_artifacts
 from trainer.score import score
 
 
-def run_cell(task: Task, dataset: Dataset, store: Store, journal: Journal) -> bool:
+def run_cell(task: Task, dataset: Dataset, store: Store, journal: Journal, termination: Termination) -> bool:
     """Train, score and publish; False when another attempt had published before.
 
-    Raises NonFiniteLoss, SourceUnavailable, StoreFailed, or whatever the stack raises.
+    Raises NonFiniteLoss, Preempted, SourceUnavailable, StoreFailed, or whatever the stack raises.
     """
     machine.prepare(task)
     with journal.phase("model"):
@@ -38,7 +39,7 @@ def run_cell(task: Task, dataset: Dataset, store: Store, journal: Journal) -> bo
     announce(prepared, journal)
 
     with journal.phase("training"):
-        fitted = train(task, prepared, journal)
+        fitted = train(task, prepared, journal, termination)
 
     with journal.phase("test"):
         scores = examine(task, prepared)
@@ -99,7 +100,7 @@ def announce(prepared: Prepared, journal: Journal) -> None:
     )
 
 
-def train(task: Task, prepared: Prepared, journal: Journal) -> Fitted:
+def train(task: Task, prepared: Prepared, journal: Journal, termination: Termination) -> Fitted:
     """Fine-tune in place; afterwards the model holds its best checkpoint."""
     fitted = fit(
         prepared.model,
@@ -110,7 +111,7 @@ def train(task: Task, prepared: Prepared, journal: Journal) -> Fitted:
         seed=task.cell.seed,
         precision=prepared.precision,
         score=lambda true, probabilities: score(true, probabilities, task.labels),
-        watchers=Pace(journal),
+        watchers=Pace(journal, termination),
     )
     journal.event("trained", best_step=fitted.best_step, last_step=fitted.last_step, stop=fitted.stop)
     return fitted

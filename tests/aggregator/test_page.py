@@ -184,6 +184,16 @@ class TestPublishedFigures:
             assert f"| {model} | {subset} | {accuracy} | not run |  |" in lines
         assert "| every model | 16 labels | under 60 | not run | |" in lines
 
+    @pytest.mark.parametrize("group", PLUMBING)
+    def test_plumbing_is_not_set_beside_a_result(self, desk: Desk, group: str):
+        desk.grid(models=["bert"], labels=[16], samples=[800], **{group: PLUMBING[group]})
+        study.fill(desk.store, desk.tasks, damage=False)
+        desk.report()
+        why_not = {"data": "synthetic data", "model": "random weights"}[group]
+        lines = desk.text("results.md").splitlines()
+        assert f"| BERT (110M) | 16 labels x 800 | 8.75 | {why_not} |  |" in lines
+        assert "| every model | 16 labels | under 60 | not run | |" in lines
+
 
 class TestIntervals:
     """The 95 % interval in the table of all numbers."""

@@ -95,6 +95,7 @@ def test_two_models_of_one_folder_have_their_own_revisions(tmp_path: Path):
     [
         ("c/train.tsv", ["DATA_SOURCE", "train.tsv, test.tsv, labels.txt", "parquet"]),
         ("c/labels.txt", ["DATA_SOURCE", "labels.txt"]),
+        ("w/bert/tokenizer.json", ["no tokenizer", "w/bert", "vocab.txt"]),
         ("w/bert/model.safetensors", ["safetensors", "w/bert"]),
         ("w/bert/config.json", ["config.json", "w/bert"]),
     ],

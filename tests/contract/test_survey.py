@@ -90,6 +90,14 @@ def test_a_result_of_other_settings_is_stale_because_of_them(asked: Task, store:
     assert state(asked, store) == Stale({"hyper.learning_rate": (1e-3, 1e-4), "hyper.epochs": (2, 5)})
 
 
+def test_of_several_stale_results_the_most_similar_gives_the_reasons(asked: Task, store: Store):
+    for learning_rate in (1e-3, 1e-5):
+        publish(store, success(task(hyper={"learning_rate": learning_rate, "epochs": 2})))
+    publish(store, success(task(hyper={"epochs": 3})))
+    store.put(result_key(asked.cell.id, "0" * 16), b"{cut")
+    assert state(asked, store) == Stale({"hyper.epochs": (3, 5)})
+
+
 def test_a_stale_result_that_cannot_be_read_gives_no_reasons(asked: Task, store: Store):
     store.put(result_key(asked.cell.id, "0" * 16), b"{cut")
     assert state(asked, store) == Stale({})

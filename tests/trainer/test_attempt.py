@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -174,14 +175,64 @@ def folder(path: Path, files: dict[str, str]) -> str:
     return str(path)
 
 
-def test_weights_of_another_architecture(tmp_path: Path):
-    folder(tmp_path / "w" / "bert", {"config.json": '{"model_type": "gpt2"}', "model.safetensors": ""})
-    refused(tmp_path, "model_type 'gpt2'", "'bert'", MODEL_WEIGHTS=str(tmp_path / "w"))
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """BERT's files as a hub would deliver them, small and untrained."""
+    from trainer.random_weights import write_checkpoint
+    from trainer.synthetic import comments_for_tokenizers
+
+    path = tmp_path_factory.mktemp("checkpoint")
+    write_checkpoint("bert", comments_for_tokenizers(), path)
+    return path
 
 
-def test_weights_without_safetensors(tmp_path: Path):
-    folder(tmp_path / "w" / "bert", {"config.json": "{}", "pytorch_model.bin": ""})
-    refused(tmp_path, "safetensors", MODEL_WEIGHTS=str(tmp_path / "w"))
+@pytest.fixture
+def weights(checkpoint: Path, tmp_path: Path) -> Path:
+    """A copy of them to be damaged: the folder of `bert` in a weights folder."""
+    shutil.copytree(checkpoint, tmp_path / "weights" / "bert")
+    return tmp_path / "weights" / "bert"
+
+
+def test_weights_of_another_architecture(tmp_path: Path, weights: Path):
+    (weights / "config.json").write_text('{"model_type": "gpt2"}')
+    refused(tmp_path, "model_type 'gpt2'", "'bert'", MODEL_WEIGHTS=str(weights.parent))
+
+
+def test_weights_without_safetensors(tmp_path: Path, weights: Path):
+    (weights / "model.safetensors").rename(weights / "pytorch_model.bin")
+    refused(tmp_path, "safetensors", MODEL_WEIGHTS=str(weights.parent))
+
+
+@pytest.mark.parametrize("kept", [0, 7, 1000, 1_000_000])
+def test_weights_that_are_cut_short(tmp_path: Path, weights: Path, kept: int):
+    whole = (weights / "model.safetensors").read_bytes()
+    (weights / "model.safetensors").write_bytes(whole[:kept])
+    refused(tmp_path, "model.safetensors", "cut short", MODEL_WEIGHTS=str(weights.parent))
+
+
+def test_weights_with_a_shard_missing(tmp_path: Path, weights: Path):
+    index = {"weight_map": {"embeddings": "model.safetensors", "encoder": "model-2.safetensors"}}
+    (weights / "model.safetensors.index.json").write_text(json.dumps(index))
+    refused(tmp_path, "not there: model-2.safetensors", MODEL_WEIGHTS=str(weights.parent))
+
+
+def test_weights_without_a_tokenizer(tmp_path: Path, weights: Path):
+    """Catches a cell that trains on unknown words only: transformers makes up an empty vocabulary."""
+    (weights / "tokenizer.json").unlink()
+    refused(tmp_path, "no tokenizer", "tokenizer.json", MODEL_WEIGHTS=str(weights.parent))
+
+
+def test_weights_with_a_layer_missing(tmp_path: Path, weights: Path):
+    """Catches a cell whose layer is noise: transformers fills in what a checkpoint lacks."""
+    from safetensors.torch import load_file, save_file
+
+    tensors = load_file(weights / "model.safetensors")
+    kept = {name: tensor for name, tensor in tensors.items() if "layer.1." not in name}
+    save_file(kept, weights / "model.safetensors", metadata={"format": "pt"})
+    done = run(tmp_path / "results", MODEL_WEIGHTS=str(weights.parent))
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "lacks 16 of the model's weights, such as bert.encoder.layer.1." in done.stdout
+    assert not list(DirStore(tmp_path / "results").list("results/"))
 
 
 def test_weights_folder_without_the_model(tmp_path: Path):

@@ -122,13 +122,16 @@ def known_model(name: str) -> str:
 class Cell(BaseModel):
     """A coordinate of the study. Two equal cells ask for the same fine-tune, save for its settings."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     model: Annotated[str, AfterValidator(known_model)]
+    """Registered name, such as bert or qwen2.5."""
     labels: int = Field(ge=2, le=len(EMOTIONS))
-    samples: int = Field(gt=0, le=1_000_000)
-    """Comments of the balanced subset; the bound is beyond any corpus and keeps the id a DNS label."""
+    """Number of labels, 2 to 27."""
+    samples: int = Field(gt=0, le=1_000_000)  # beyond any corpus; keeps the id a DNS label
+    """Comments of the balanced subset, training and validation together."""
     seed: int = Field(default=0, ge=0, lt=2**32)
+    """Seed of the draw, the head, LoRA, dropout and the order of the comments."""
 
     @property
     def id(self) -> str:

@@ -20,7 +20,7 @@ NUMERICS_VERSION = 1
 class Settings(BaseModel):
     """A group of settings: immutable, finite, and closed against names that it does not know."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
 
 class Hyper(Settings):
@@ -29,12 +29,15 @@ class Hyper(Settings):
     learning_rate: PositiveFloat = 1e-4
     epochs: PositiveInt = 5
     batch_size: PositiveInt = 4
+    """Comments of one forward and backward pass."""
     gradient_accumulation_steps: PositiveInt = 1
+    """Such passes for one optimizer step."""
     eval_steps: PositiveInt | None = None
-    """Optimizer steps between evaluations; None is a fifth of an epoch."""
+    """Optimizer steps between evaluations; unset: a fifth of an epoch."""
     early_stopping_patience: PositiveInt = 10
     """Evaluations without a better validation accuracy before the training stops."""
     warmup_ratio: float = Field(default=0.06, ge=0, lt=1)
+    """Share of the steps in which the learning rate rises from zero."""
     lr_scheduler: Literal["cosine", "linear", "constant"] = "cosine"
     optimizer: Literal["adamw_bnb_8bit", "adamw_torch"] = "adamw_bnb_8bit"
     weight_decay: float = Field(default=0.0, ge=0)
@@ -69,9 +72,9 @@ class Data(Settings):
     source: str = "hub"
     """`hub`, `synthetic`, or a folder with the authors' TSV files or the hub's parquet files."""
     revision: str | None = None
-    """Identity of the source's content; see contract/revision.py. None: not resolved yet."""
+    """Identity of the source's content, as the launcher found it; the cell refuses another (contract/revision.py)."""
     labels: Annotated[tuple[str, ...] | None, BeforeValidator(_label_names)] = None
-    """Names that replace the first k of EMOTIONS."""
+    """Names, comma separated, in place of the k most frequent emotions."""
     balance: Literal["total", "per_label"] = "total"
     """Whether `samples` counts the whole subset (as in the study) or each label."""
 
@@ -82,7 +85,7 @@ class Model(Settings):
     weights: str = "hub"
     """`hub`, `random`, or a folder that holds one folder per model name."""
     revision: str | None = None
-    """Identity of the weights; see contract/revision.py. None: not resolved yet."""
+    """Identity of the weights, as the launcher found them; the cell refuses others (contract/revision.py)."""
     double_quant: bool = True
     """Quantise the quantisation constants too (QLoRA, Dettmers et al. 2023, section 3)."""
 
@@ -92,13 +95,14 @@ class Train(Settings):
 
     engine: Literal["reference"] = "reference"
     threads: PositiveInt | None = None
-    """CPU threads; None takes every processor that the process may use."""
+    """CPU threads; unset: every processor that the process may use."""
 
 
 class Results(Settings):
-    """Where results go: a folder (`/path`, `file:///path`) or `s3://bucket/prefix`."""
+    """Where results go."""
 
     uri: str
+    """A folder: `/path` or `file:///path`."""
 
 
 class Log(Settings):

@@ -1,4 +1,4 @@
-"""The results store: a folder now, an S3 bucket later. The only file that knows a key.
+"""The results store: a folder here, a bucket in s3.py. The only file that knows a key.
 
 results/<cell-id>/<fingerprint>.json                     a Success, written last and once
 attempts/<cell-id>/<fingerprint>/<attempt>/...           artifacts, progress.json, failure.json of one attempt
@@ -104,8 +104,10 @@ def open_store(uri: str) -> Store:
             raise BadInput(f"RESULTS_URI={uri!r}: write ? and # in the name of a folder as %3F and %23")
         case "file" if parts.netloc in ("", "localhost") and parts.path.startswith("/"):
             return DirStore(Path(unquote(parts.path)))
-        case "s3":
-            raise BadInput(f"RESULTS_URI={uri}: S3 stores are not supported yet; use a folder")
+        case "s3" if parts.netloc and not parts.query and not parts.fragment:
+            from contract.s3 import S3Store
+
+            return S3Store(parts.netloc, parts.path.strip("/"))
         case _:
             raise BadInput(f"RESULTS_URI={uri!r} is neither a folder nor file:///path nor s3://bucket/prefix")
 

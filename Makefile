@@ -6,7 +6,7 @@ READY := .venv/.ready
 WEIGHTS := .venv/weights
 JOBS ?= 2
 
-.PHONY: help demo test lint format lock clean
+.PHONY: help demo test binaries cluster lint format lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -16,8 +16,14 @@ demo: $(READY) ## train the demo grid (minilm really learns), then draw its repo
 	$(BIN)/python -m launcher submit --grid demo --results-uri demo-results --set minilm:model.weights=$(WEIGHTS) --yes
 	$(BIN)/python -m aggregator report --grid demo --results-uri demo-results --out demo-report
 
-test: $(READY) ## run all tests; GOEMOTIONS_DIR=FOLDER adds those on the real corpus
-	$(BIN)/python -m pytest -n $(JOBS)
+test: $(READY) binaries ## run all tests; GOEMOTIONS_DIR=FOLDER adds those on the real corpus
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
+
+binaries: $(READY) ## build the programs of the tests' Kubernetes cluster, once, into the user's cache (about 15 minutes)
+	@$(BIN)/python -m tests.cluster.binaries
+
+cluster: $(READY) ## start the tests' Kubernetes cluster and object store for yourself, until Ctrl-C
+	@$(BIN)/python -m tests.cluster
 
 lint: $(READY) ## ruff, mypy, import-linter
 	$(BIN)/ruff format --check .

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["tests.cluster.plugin"]
+
 
 @pytest.fixture(scope="session")
 def goemotions() -> Path:

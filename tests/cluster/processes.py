@@ -1,0 +1,123 @@
+"""Child processes that end with their owner, whatever ends it."""
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tests.cluster.failure import ClusterFailed, log_tail
+from tests.cluster.waiting import until
+
+LOOPBACK = "127.0.0.1"
+_GRACE_SECONDS = 5.0
+_START_SECONDS = 60.0
+"""Generous: a warm start takes seconds, but tests share the machine with others that train."""
+_PR_SET_PDEATHSIG = 1
+
+
+class Process:
+    """A running program whose output goes to its log."""
+
+    def __init__(self, name: str, popen: subprocess.Popen[bytes], log: Path) -> None:
+        self.name = name
+        self.popen = popen
+        self.log = log
+
+    def await_ready(self, ready: Callable[[], bool]) -> None:
+        """Return when `ready()`. Raises ClusterFailed with the end of the log when the program ends or takes too long."""
+        try:
+            until(lambda: self._still_running() and ready(), f"{self.name} to be ready", _START_SECONDS)
+        except TimeoutError as error:
+            raise ClusterFailed(f"{error}; the end of {self.log}:\n{log_tail(self.log)}") from error
+
+    def _still_running(self) -> bool:
+        if (code := self.popen.poll()) is not None:
+            raise ClusterFailed(f"{self.name} ended with code {code}; the end of {self.log}:\n{log_tail(self.log)}")
+        return True
+
+
+class Processes:
+    """Starts programs and, when its `with` block ends, stops them.
+
+    On Linux the kernel kills them should their owner die without a word, so nothing outlives a SIGKILL of pytest. It
+    does so when the *thread* that started them ends: start them from the main thread.
+    """
+
+    def __init__(self, logs: Path) -> None:
+        self._logs = logs
+        self._running: list[Process] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.stop()
+
+    def start(self, binary: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> Process:
+        """Start one program. It sees PATH, its log's folder as HOME and `environment`: nothing else of the machine."""
+        log = self._logs / f"{binary.name}.log"
+        with log.open("ab") as output:
+            popen = subprocess.Popen(
+                [binary, *arguments],
+                env={"PATH": os.environ["PATH"], "HOME": str(self._logs), **(environment or {})},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=die_with_parent(),
+            )
+        process = Process(binary.name, popen, log)
+        self._running.append(process)
+        return process
+
+    def stop(self) -> None:
+        """End them all, the last started first; those that don't listen are killed."""
+        ending = [process.popen for process in reversed(self._running)]
+        self._running.clear()
+        try:
+            for popen in ending:
+                popen.terminate()
+            _await_ends(ending, _GRACE_SECONDS)
+        finally:
+            for popen in ending:
+                popen.kill()
+                popen.wait()
+
+
+def _await_ends(ending: Sequence[subprocess.Popen[bytes]], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    for popen in ending:
+        with suppress(subprocess.TimeoutExpired):
+            popen.wait(max(0.0, deadline - time.monotonic()))
+
+
+def free_ports(count: int) -> list[int]:
+    """Different ports on which nothing listens now. Held together, so that no two of them are the same."""
+    held = [socket.create_server((LOOPBACK, 0)) for _ in range(count)]
+    try:
+        return [each.getsockname()[1] for each in held]
+    finally:
+        for each in held:
+            each.close()
+
+
+def die_with_parent() -> Callable[[], None] | None:
+    """For Linux: what a child does before its program, so that the kernel kills it when its parent is gone."""
+    if sys.platform != "linux":
+        return None
+    libc, parent = ctypes.CDLL(None), os.getpid()
+
+    def arrange() -> None:
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return arrange

@@ -1,0 +1,38 @@
+"""Everything, from nothing to ready and back."""
+
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.cluster.certificates import Authority
+from tests.cluster.cluster import Cluster
+from tests.cluster.control_plane import start_control_plane
+from tests.cluster.minio import Minio, start_minio
+from tests.cluster.processes import Processes
+
+
+@contextmanager
+def running_cluster(binaries: Mapping[str, Path], folder: Path) -> Iterator[Cluster]:
+    """A cluster for the length of a `with` block. The logs stay in `folder`, the data goes with the cluster."""
+    with _processes(folder) as processes:
+        authority = Authority(folder / "pki")
+        yield Cluster(start_control_plane(binaries, folder, authority, processes), authority)
+
+
+@contextmanager
+def running_minio(binaries: Mapping[str, Path], folder: Path) -> Iterator[Minio]:
+    """MinIO for the length of a `with` block. The logs stay in `folder`, the data goes with it."""
+    with _processes(folder) as processes:
+        yield start_minio(binaries["minio"], folder / "data" / "minio", processes)
+
+
+@contextmanager
+def _processes(folder: Path) -> Iterator[Processes]:
+    logs = folder / "logs"
+    logs.mkdir(parents=True)
+    try:
+        with Processes(logs) as processes:
+            yield processes
+    finally:
+        shutil.rmtree(folder / "data", ignore_errors=True)

@@ -34,17 +34,12 @@ class Program:
 
 @dataclass(frozen=True)
 class Module:
-    """A folder under modules/ and what is built from it. `stamps` are the variables that hold the version."""
+    """A folder with a go.mod and what is built from it. `stamps` are the variables that hold the version."""
 
-    name: str
+    folder: Path
     requirement: str
     programs: Mapping[str, Program]
     stamps: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def folder(self) -> Path:
-        """Where its go.mod is."""
-        return _MODULES / self.name
 
     @property
     def version(self) -> str:
@@ -68,7 +63,7 @@ class Module:
         digest = sha256(f"{self.link_flags}\n{sorted(_ENVIRONMENT.items())}\n{sorted(self.programs)}\n".encode())
         for name in ("go.mod", "go.sum"):
             digest.update((self.folder / name).read_bytes())
-        return cache_folder() / "bin" / f"{self.name}-{digest.hexdigest()[:10]}"
+        return cache_folder() / "bin" / f"{self.folder.name}-{digest.hexdigest()[:10]}"
 
 
 _KUBERNETES_VERSION = {
@@ -77,11 +72,11 @@ _KUBERNETES_VERSION = {
     for variable, value in (("gitVersion", "{version}"), ("gitMajor", "{major}"), ("gitMinor", "{minor}"))
 }
 MODULES = (
-    Module("etcd", "go.etcd.io/etcd/server/v3", {"etcd": Program("go.etcd.io/etcd/server/v3", 1)}),
-    Module("kwok", "sigs.k8s.io/kwok", {"kwok": Program("sigs.k8s.io/kwok/cmd/kwok", 2)}),
-    Module("minio", "github.com/minio/minio", {"minio": Program("github.com/minio/minio", 3)}),
+    Module(_MODULES / "etcd", "go.etcd.io/etcd/server/v3", {"etcd": Program("go.etcd.io/etcd/server/v3", 1)}),
+    Module(_MODULES / "kwok", "sigs.k8s.io/kwok", {"kwok": Program("sigs.k8s.io/kwok/cmd/kwok", 2)}),
+    Module(_MODULES / "minio", "github.com/minio/minio", {"minio": Program("github.com/minio/minio", 3)}),
     Module(
-        "kubernetes",
+        _MODULES / "kubernetes",
         "k8s.io/kubernetes",
         {
             "kube-apiserver": Program("k8s.io/kubernetes/cmd/kube-apiserver", 4),

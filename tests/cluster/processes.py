@@ -32,7 +32,7 @@ class Process:
         self.log = log
 
     def await_ready(self, ready: Callable[[], bool]) -> None:
-        """Return when `ready()`. Raises ClusterFailed with the end of the log when the program ends or takes too long."""
+        """Return when `ready()`. Raises ClusterFailed, with the end of the log, if the program ends or is too slow."""
         try:
             until(lambda: self._still_running() and ready(), f"{self.name} to be ready", _START_SECONDS)
         except TimeoutError as error:

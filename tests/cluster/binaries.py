@@ -16,7 +16,7 @@ from pathlib import Path
 from tests.cluster.cache import cache_folder, locked, written_aside
 from tests.cluster.failure import ClusterFailed, tail
 from tests.cluster.processes import die_with_parent
-from tests.cluster.toolchain import find_go
+from tests.cluster.toolchain import Go, find_go
 
 _MODULES = Path(__file__).parent / "modules"
 _BUILD_SECONDS = 3600
@@ -44,7 +44,7 @@ class Module:
     @property
     def version(self) -> str:
         """The version of the requirement, from go.mod, which alone says it."""
-        pattern = rf"^(?:require)?\s+{re.escape(self.requirement)} (v\S+)$"
+        pattern = rf"^(?:require)?\s+{re.escape(self.requirement)} (v\S+)"
         match = re.search(pattern, (self.folder / "go.mod").read_text(), re.MULTILINE)
         if match is None:
             raise ClusterFailed(f"{self.folder / 'go.mod'} does not require {self.requirement}")
@@ -106,10 +106,11 @@ def build(module: Module) -> dict[str, Path]:
     return {name: folder / name for name in module.programs}
 
 
-def _build_program(go: Path, module: Module, program: Program, output: Path) -> None:
-    sys.stderr.write(f"building {output.name} {module.version} (first time only, about {program.minutes} min)\n")
+def _build_program(go: Go, module: Module, program: Program, output: Path) -> None:
+    what = f"{output.name} {module.version}"
+    sys.stderr.write(f"building {what} with {go} (first time only, about {program.minutes} min)\n")
     sys.stderr.flush()
-    command = [str(go), "build", "-ldflags", module.link_flags, "-o", str(output), program.package]
+    command = [str(go.path), "build", "-ldflags", module.link_flags, "-o", str(output), program.package]
     try:
         done = subprocess.run(
             command,
@@ -122,9 +123,9 @@ def _build_program(go: Path, module: Module, program: Program, output: Path) -> 
             preexec_fn=die_with_parent(),
         )
     except subprocess.TimeoutExpired as error:
-        raise ClusterFailed(f"building {output.name} took more than {_BUILD_SECONDS} s; try again") from error
+        raise ClusterFailed(f"building {what} took more than {_BUILD_SECONDS} s; try again") from error
     if done.returncode:
-        raise ClusterFailed(f"building {output.name} {module.version} failed; Go said:\n{tail(done.stderr)}")
+        raise ClusterFailed(f"building {what} failed; Go said:\n{tail(done.stderr)}")
 
 
 def main() -> int:

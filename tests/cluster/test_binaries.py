@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.binaries import Module, Program, build
+from tests.cluster.binaries import MODULES, Module, Program, build
 from tests.cluster.failure import ClusterFailed
 from tests.cluster.toolchain import find_go
 
@@ -21,7 +21,7 @@ func main() { print(version, " ", minor) }
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache of ours; Go keeps its own, which only makes it faster."""
-    monkeypatch.setenv("GOCACHE", subprocess.check_output([find_go(), "env", "GOCACHE"], text=True).strip())
+    monkeypatch.setenv("GOCACHE", subprocess.check_output([find_go().path, "env", "GOCACHE"], text=True).strip())
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path / "cache" / "emotion-grid" / "bin"
 
@@ -45,11 +45,16 @@ def test_program_carries_the_version_of_go_mod(tool: Module) -> None:
     assert told == "v1.2.3 2"
 
 
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.folder.name)
+def test_each_module_requires_what_it_builds(module: Module) -> None:
+    assert module.version.startswith("v")
+
+
 def test_two_at_once_build_once(tool: Module, capsys: pytest.CaptureFixture[str]) -> None:
     with ThreadPoolExecutor(2) as both:
         first, second = both.map(build, [tool, tool])
     assert first == second
-    assert capsys.readouterr().err.count("building hello v1.2.3 (first time only") == 1
+    assert capsys.readouterr().err.count("building hello v1.2.3 with Go 1.") == 1
 
 
 def test_failing_build_says_what_go_said_and_leaves_nothing(tool: Module, cache: Path) -> None:
@@ -77,7 +82,7 @@ def test_old_go_on_path_is_passed_over(tmp_path: Path, monkeypatch: pytest.Monke
     old = go_that_says("go1.21.13", tmp_path / "bin")
     packaged = go_that_says("go1.26.6", tmp_path / "cache" / "emotion-grid" / "go-1.26.6" / "go" / "bin")
     monkeypatch.setenv("PATH", f"{old.parent}:/usr/bin:/bin")
-    assert find_go() == packaged
+    assert find_go().path == packaged
 
 
 def go_that_says(version: str, folder: Path) -> Path:

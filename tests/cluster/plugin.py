@@ -14,14 +14,13 @@ if TYPE_CHECKING:  # their imports take a second, which other tests need not wai
     from tests.cluster.minio import Minio
 
 _GROUP = "cluster"
-_STARTED_ONCE = {"cluster", "minio"}
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """All tests of the cluster go to one worker, so that one is started; a first build is not the test's own time."""
     for item in items:
-        if _STARTED_ONCE.isdisjoint(getattr(item, "fixturenames", ())):
+        if "cluster_binaries" not in getattr(item, "fixturenames", ()):
             continue
         if config.pluginmanager.hasplugin("xdist"):
             item.add_marker(pytest.mark.xdist_group(_GROUP))

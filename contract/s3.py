@@ -125,7 +125,7 @@ class S3Store:
             retries={"mode": "standard", "total_max_attempts": _TRIES},
         )
         with self._as_bad_input(), self._translated("reach", ""):
-            return boto3.client("s3", config=config)
+            return boto3.Session().client("s3", config=config)
 
     @contextmanager
     def _translated(self, verb: str, key: str) -> Iterator[None]:

@@ -27,6 +27,18 @@ def test_a_grid_runs_and_the_same_command_again_runs_nothing(launcher: Launcher)
     assert "start" not in again.stderr
 
 
+def test_a_grid_runs_into_a_bucket_and_is_read_back(launcher: Launcher, minio, bucket, monkeypatch):
+    for name, value in minio.environment().items():
+        monkeypatch.setenv(name, value)
+    uri = f"s3://{bucket}/study"
+    first = launcher("submit", "--yes", "--results-uri", uri)
+    assert first.returncode == 0, first.stderr
+    assert set(launcher.states("--results-uri", uri).values()) == {"done"}
+    assert "Nothing to run" in launcher("submit", "--results-uri", uri).stderr
+    assert len(list(open_store(uri).list("results/"))) == 4
+    assert not launcher.results.exists()
+
+
 def test_only_the_missing_cell_runs(launcher: Launcher):
     store = open_store(str(launcher.results))
     for task in tasks_of(launcher)[1:]:

@@ -1,5 +1,6 @@
 """`python -m trainer` as a scheduler runs it: environment in, one result and an exit code out."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from contract.result import Failure, Progress, Success, decode
-from contract.store import DirStore
+from contract.store import DirStore, Store, open_store
 from tests.trainer.environment import without_settings
 
 SMALL = {
@@ -26,11 +27,11 @@ SMALL = {
 }
 
 
-def environment(results: Path, **changes: str) -> dict[str, str]:
+def environment(results: Path | str, **changes: str) -> dict[str, str]:
     return without_settings(dict(os.environ)) | SMALL | {"RESULTS_URI": str(results)} | changes
 
 
-def run(results: Path, **changes: str) -> subprocess.CompletedProcess[str]:
+def run(results: Path | str, **changes: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "trainer"]
     environ = environment(results, **changes)
     return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=300)
@@ -54,7 +55,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory):
     return DirStore(results), done
 
 
-def result_of(store: DirStore) -> Success:
+def result_of(store: Store) -> Success:
     return decode(store.get(only(list(store.list("results/")))), Success)
 
 
@@ -117,6 +118,18 @@ def test_a_finished_cell_is_not_trained_again(finished):
     assert again.returncode == 0
     assert "already-published" in again.stdout
     assert list(store.list("")) == before
+
+
+def test_a_bucket_gets_the_same_result_as_a_folder(finished, minio, bucket, monkeypatch):
+    for name, value in minio.environment().items():
+        monkeypatch.setenv(name, value)
+    done = run(f"s3://{bucket}/study")
+    assert done.returncode == 0, done.stdout + done.stderr
+    store = open_store(f"s3://{bucket}/study")
+    success, beside = result_of(store), result_of(finished[0])
+    assert (success.history, success.test, success.fingerprint) == (beside.history, beside.test, beside.fingerprint)
+    for artifact in success.artifacts.values():
+        assert hashlib.sha256(store.get(artifact.key)).hexdigest() == artifact.sha256
 
 
 def test_sigterm_leaves_a_failure_its_progress_and_no_result(tmp_path: Path):

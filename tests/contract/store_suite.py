@@ -1,0 +1,80 @@
+"""The promises of every kind of store. A subclass brings the fixture `store`: an empty one of its kind."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from contract.store import Store, open_store
+
+
+class StoreSuite:
+    """What trainers, launcher and report rely on."""
+
+    def test_published_once_and_for_all(self, store: Store):
+        assert store.publish("results/a/1.json", b"first")
+        assert not store.publish("results/a/1.json", b"second, and longer")
+        assert store.get("results/a/1.json") == b"first"
+
+    def test_what_was_put_counts_as_published(self, store: Store):
+        store.put("results/a/1.json", b"first")
+        assert not store.publish("results/a/1.json", b"second")
+        assert store.get("results/a/1.json") == b"first"
+
+    def test_put_replaces_the_whole(self, store: Store):
+        store.put("k", b"long before")
+        store.put("k", b"now")
+        assert store.get("k") == b"now"
+
+    @pytest.mark.parametrize("data", [b"", b"\x00\xff\r\n", b"x" * 3_000_000], ids=["empty", "binary", "large"])
+    def test_bytes_come_back_as_they_were(self, store: Store, data: bytes):
+        store.put("put", data)
+        assert store.publish("published", data)
+        assert store.get("put") == store.get("published") == data
+
+    def test_nothing_there_is_none(self, store: Store):
+        assert store.get("results/a/1.json") is None
+        assert list(store.list("")) == list(store.list("results/")) == []
+        store.put("results/a", b"")
+        assert store.get("results/a/1.json") is None
+        assert list(store.list("results/a/")) == []
+
+    def test_a_listing_is_sorted_and_holds_the_prefix_only(self, store: Store):
+        for key in ("b/2", "b/10", "a/1", "bb/1", "b/c/3", "b-"):
+            store.put(key, b"")
+        assert list(store.list("b/")) == ["b/10", "b/2", "b/c/3"]
+        assert list(store.list("b/c")) == ["b/c/3"]
+        assert list(store.list("b/1")) == ["b/10"]
+        assert list(store.list("c")) == []
+        assert list(store.list("")) == ["a/1", "b-", "b/10", "b/2", "b/c/3", "bb/1"]
+
+    def test_the_uri_of_a_store_opens_it_again(self, store: Store):
+        store.put("k", b"v")
+        assert open_store(store.uri).get("k") == b"v"
+
+    def test_one_of_many_racers_wins_and_everybody_reads_the_winner(self, store: Store):
+        with ThreadPoolExecutor(16) as racers:
+            for key in (f"results/c/{i}.json" for i in range(20)):
+                won = list(racers.map(lambda racer, key=key: store.publish(key, f"{racer}".encode() * 1000), range(16)))
+                assert won.count(True) == 1
+                assert store.get(key) == f"{won.index(True)}".encode() * 1000
+        assert len(list(store.list(""))) == 20
+
+    def test_a_reader_never_sees_half_of_what_is_put(self, store: Store):
+        values = {b"a" * 1_000_000, b"b" * 2_000_000}
+        store.put("k", next(iter(values)))
+        stop = threading.Event()
+
+        def put_for_ever() -> None:
+            while not stop.is_set():
+                for value in values:
+                    store.put("k", value)
+
+        with ThreadPoolExecutor(1) as writer:
+            writing = writer.submit(put_for_ever)
+            try:
+                assert {store.get("k") for _ in range(300)} <= values
+                assert list(store.list("")) == ["k"]
+            finally:
+                stop.set()
+            writing.result()

@@ -21,7 +21,7 @@ def main() -> int:
     parser.add_argument("--nodes", type=int, default=8, metavar="N", help="fake nodes of one GPU each (default: 8)")
     options = parser.parse_args()
     try:
-        with _sigterm_as_interrupt():
+        with _signals_as_interrupt():
             _serve(options.nodes)
     except KeyboardInterrupt:
         sys.stderr.write("ended\n")
@@ -59,15 +59,18 @@ def _print_exports(variables: Mapping[str, str], kubectl: Path) -> None:
 
 
 @contextmanager
-def _sigterm_as_interrupt() -> Iterator[None]:
+def _signals_as_interrupt() -> Iterator[None]:
+    """SIGTERM as if it were Ctrl-C; and Ctrl-C too, which a shell's background job is born ignoring."""
+
     def interrupt(_signal: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {each: signal.signal(each, interrupt) for each in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 if __name__ == "__main__":

@@ -129,13 +129,12 @@ def _build_program(go: Go, module: Module, program: Program, output: Path) -> No
 
 
 def main() -> int:
-    """Build what is missing; say where everything is."""
+    """Build what is missing."""
     try:
-        found = binaries()
+        binaries()
     except ClusterFailed as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    sys.stdout.writelines(f"{path}\n" for path in found.values())
     return 0
 
 

@@ -1,7 +1,7 @@
 """What a test does with the running cluster."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from http import HTTPStatus
@@ -56,10 +56,10 @@ class Cluster:
         return self._authority.kubeconfig(self._plane.server, user, group)
 
     @contextmanager
-    def namespace(self, **labels: str) -> Iterator[str]:
+    def namespace(self, labels: Mapping[str, str] | None = None) -> Iterator[str]:
         """A namespace of its own, in which pods can be created; deleted afterwards, which is not awaited."""
         name = f"test-{uuid4().hex[:12]}"
-        self.core.create_namespace({"metadata": {"name": name, "labels": labels}})
+        self.core.create_namespace({"metadata": {"name": name, "labels": dict(labels or {})}})
         try:
             # The API server refuses pods until a controller made the account that they run under.
             until(lambda: self._has_account(name), f"namespace {name} to have its service account")

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aggregator.expected import expected
-from contract.exits import BAD_INPUT, INCOMPLETE, OK, UNEXPECTED, ExitCode, ProgramError
+from contract.command_line import Parser, tell
+from contract.exits import INCOMPLETE, OK, ExitCode, ProgramError
 from contract.store import open_store
 
 if TYPE_CHECKING:
@@ -22,12 +23,10 @@ exit codes: 0 complete; 2 usage or bad input; 3 cells are missing or failed, the
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code. A user's mistake is one line on stderr."""
-    args = _parser().parse_args(argv)
     try:
-        return report_verb(args).number
+        return report_verb(_parser().parse_args(argv)).number
     except ProgramError as error:
-        sys.stderr.write(f"aggregator: error: {error}\n")
-        return BAD_INPUT.number if error.exit_code is BAD_INPUT else UNEXPECTED.number
+        return tell("aggregator", error)
 
 
 def report_verb(args: argparse.Namespace) -> ExitCode:
@@ -67,7 +66,7 @@ def _in_words(report: "Report", files: Sequence[Path]) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    root = argparse.ArgumentParser(
+    root = Parser(
         prog="aggregator",
         description="Turns results into a report and its heatmap.",
         epilog=_EPILOG,
@@ -77,7 +76,9 @@ def _parser() -> argparse.ArgumentParser:
     report = verbs.add_parser("report", help="heatmap, tables and a self-contained page")
     report.add_argument("--grid", metavar="NAME|FILE", help="expected cells: smoke, demo, full or a YAML file")
     report.add_argument("--run", metavar="NAME", help="a run that submit recorded (default: the grid's name)")
-    report.add_argument("--results-uri", metavar="URI", default="results", help="a folder, default: results")
+    report.add_argument(
+        "--results-uri", metavar="URI", default="results", help="a folder or s3://bucket/prefix, default: results"
+    )
     report.add_argument("--out", metavar="FOLDER", type=Path, default=Path("report"), help="default: report")
     report.add_argument("--json", action="store_true", help="machine-readable summary on stdout")
     return root

@@ -43,7 +43,7 @@ def _read(task: Task, store: Store) -> Success | Damaged:
     try:
         success = decode(data, Success)
     except Unreadable as error:
-        return Damaged(key, str(error))
+        return Damaged(key, f"{error}; {error.way_out}")
     if (success.cell, success.fingerprint) != (task.cell, task.fingerprint()):
         return Damaged(key, f"it holds another cell: {success.cell.id}, {success.fingerprint}")
     return success

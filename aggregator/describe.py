@@ -47,13 +47,10 @@ def detail_of(outcome: Outcome) -> str:
             return f"{progress.phase}, step {progress.step} of {progress.planned_steps}"
         case Failed(failure):
             return f"{failure.error} (exit {failure.exit_code}) at step {failure.last_step}: {failure.message}"
-        case Lost(Progress(step=step, updated_at=when)):
-            return f"last sign at step {step}, {when:%Y-%m-%d %H:%M} UTC"
         case Lost():
-            return "what the attempt left behind cannot be read"
-        case Stale(changes):
-            differs = "; ".join(f"{name} {then} -> {now}" for name, (then, now) in changes.items())
-            return differs or "the other result cannot be read"
+            return outcome.last_sign
+        case Stale():
+            return outcome.differences
         case Damaged(key, reason):
             return f"{key}: {reason}"
         case Success() | Missing():

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from aggregator.boxes import Boxes, Subset
+from aggregator.boxes import Box, Boxes, Subset
 from aggregator.marks import Marks
 
 
@@ -51,15 +51,32 @@ def compare(validation: Boxes, marks: Marks) -> list[Comparison]:
 def _compare(figure: Published, validation: Boxes, marks: Marks) -> Comparison:
     box = validation.get((figure.model, figure.subset))
     if box is None or box.mean is None:
-        return Comparison(figure, None, "not run")
+        return Comparison(figure, None, _why_not(box))
     if plumbing := marks.plumbing(figure.model):
         return Comparison(figure, None, plumbing)
     return Comparison(figure, box.mean)
 
 
-def highest_at_16_labels(validation: Boxes, marks: Marks) -> float | None:
-    """Our best mean validation accuracy at 16 labels, 0..1, plumbing left out; None without any."""
-    at_16 = (
-        box.mean for (model, subset), box in validation.items() if subset.labels == 16 and not marks.plumbing(model)
-    )
-    return max((mean for mean in at_16 if mean is not None), default=None)
+@dataclass(frozen=True)
+class Highest:
+    """Our best mean validation accuracy at 16 labels, 0..1, over so many of the boxes that were asked for."""
+
+    accuracy: float | None
+    finished: int
+    asked: int
+
+    def __str__(self) -> str:
+        if self.accuracy is None:
+            return "not run"
+        return f"at most {100 * self.accuracy:.2f} ({self.finished} of {self.asked})"
+
+
+def highest_at_16_labels(validation: Boxes, marks: Marks) -> Highest:
+    """Plumbing is asked for and not finished."""
+    at_16 = [(model, box) for (model, subset), box in validation.items() if subset.labels == 16]
+    means = [box.mean for model, box in at_16 if box.mean is not None and not marks.plumbing(model)]
+    return Highest(max(means, default=None), len(means), len(at_16))
+
+
+def _why_not(box: Box | None) -> str:
+    return "not run" if box is None or box.pending in (None, "missing") else box.pending

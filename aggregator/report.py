@@ -10,6 +10,7 @@ from aggregator.describe import MEANINGS, Status
 from aggregator.expected import Expected
 from aggregator.marks import Marks, marks_of
 from aggregator.published import Comparison, compare
+from aggregator.settings import deviations
 from aggregator.table import Row, results_table
 from aggregator.trends import Trends, trends
 from contract.result import Success
@@ -43,6 +44,11 @@ class Report:
     def unfinished(self) -> list[Row]:
         """The rows of the cells that are not done."""
         return [row for row in self.table if row["status"] != "done"]
+
+    @property
+    def deviations(self) -> list[str]:
+        """What was asked for otherwise than in the study."""
+        return deviations(self.expected.tasks)
 
     @property
     def models(self) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from aggregator.collect import Outcome
 from aggregator.describe import attempt_of, detail_of, log_key_of, status_of
+from aggregator.settings import changed_settings, in_words
 from contract.result import Metrics, Success
 from contract.task import Task
 
@@ -36,6 +37,7 @@ COLUMNS: dict[str, str] = {
     "dtype": "compute type in use",
     "random_weights": "true: untrained weights, no result of the study",
     "synthetic_data": "true: generated comments, no result of the study",
+    "settings": "those that can change a result and are not at their defaults",
     "fingerprint": "identity of everything that can change the result",
     "attempt": "the attempt that the row comes from",
     "log": "store key of its log, or of its last progress",
@@ -72,6 +74,7 @@ def _plain(value: Any) -> Any:
 def _row(task: Task, outcome: Outcome) -> Row:
     known = task.cell.model_dump() | {
         "status": status_of(outcome),
+        "settings": in_words(changed_settings(task)),
         "fingerprint": task.fingerprint(),
         "attempt": attempt_of(outcome),
         "log": log_key_of(outcome),
@@ -82,7 +85,6 @@ def _row(task: Task, outcome: Outcome) -> Row:
 
 
 def _measurements(success: Success) -> Row:
-    by = success.provenance
     training = success.training.model_dump(
         include={"best_step", "last_step", "stop", "peak_memory_bytes", "trainable_parameters", "dtype"}
     )
@@ -92,7 +94,7 @@ def _measurements(success: Success) -> Row:
         **training,
         "val_comments": success.splits.validation.comments,
         "test_comments": success.splits.test.comments,
-        "seconds": (by.finished_at - by.started_at).total_seconds(),
+        "seconds": success.provenance.seconds,
         "start_up_seconds": success.start_up_seconds,
         "random_weights": success.random_weights,
         "synthetic_data": success.synthetic_data,

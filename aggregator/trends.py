@@ -1,7 +1,8 @@
 """The study's three trends and their interaction, computed from test accuracies; each sentence is true of its numbers.
 
 Only like is compared with like: two cells enter a difference when they agree in everything but the coordinate in
-question. Differences are in percentage points. What the results cannot tell is said.
+question, data and settings included; models may have settings of their own, and then the sentence names them.
+Differences are in percentage points. What the results cannot tell is said.
 """
 
 from collections.abc import Sequence
@@ -55,17 +56,19 @@ def trends(successes: Sequence[Success]) -> Trends:
     pretrained = [success for success in successes if not success.random_weights]
     used = pretrained or list(successes)
     each = (label_complexity(used), data_size(used), model_comparison(used), interaction(used))
-    return Trends(_basis(len(successes), len(pretrained)), each)
+    several_seeds = len({success.cell.seed for success in used}) > 1
+    return Trends(_basis(len(successes), len(pretrained), several_seeds=several_seeds), each)
 
 
-def _basis(finished: int, pretrained: int) -> str:
+def _basis(finished: int, pretrained: int, *, several_seeds: bool) -> str:
     left_out = finished - pretrained
     if not finished:
         return "No cell has finished."
     if not pretrained:
         return "Only cells with random weights have finished: these numbers show the plumbing and are no result."
     without = f"; {left_out} with random weights left out" if left_out else ""
-    return f"Test accuracy of {_count(pretrained, 'finished cell')}{without}."
+    caution = "" if several_seeds else " With one seed a cell a few points of difference may be luck."
+    return f"Test accuracy of {_count(pretrained, 'finished cell')}{without}.{caution}"
 
 
 def label_complexity(successes: Sequence[Success]) -> Trend:
@@ -118,7 +121,16 @@ def model_comparison(successes: Sequence[Success]) -> Trend:
     ranked = sorted(means.items(), key=lambda item: float(item[1]), reverse=True)
     over = f"Over {_count(len(shared) // len(models), 'cell')} that each of {len(models)} models finished, "
     rows = tuple((MODELS[model].title, mean) for model, mean in ranked)
-    return Trend(name, over + _ranking(ranked), ("model", "mean test accuracy, %"), rows)
+    return Trend(name, over + _ranking(ranked) + _own_settings(shared), ("model", "mean test accuracy, %"), rows)
+
+
+def _own_settings(successes: Sequence[Success]) -> str:
+    values: dict[str, set[object]] = {}
+    for success in successes:
+        for name, value in _settings(success, "hyper.", "model.", "train."):
+            values.setdefault(name, set()).add(value)
+    own = [name for name, found in values.items() if len(found) > 1]
+    return f" Their settings differ in {', '.join(own)}." if own else ""
 
 
 def _ranking(ranked: Sequence[tuple[str, str]]) -> str:
@@ -162,11 +174,11 @@ def _widest_corners(successes: Sequence[Success]) -> tuple[Span, Span] | None:
 def _complete(successes: Sequence[Success], labels: Span, samples: Span) -> list[Success]:
     """The cells of each model and seed that finished all four corners."""
     at = [
-        {(s.cell.model, s.cell.seed) for s in successes if (s.cell.labels, s.cell.samples) == corner}
+        {_rest(s, *_BOTH) for s in successes if (s.cell.labels, s.cell.samples) == corner}
         for corner in product(labels, samples)
     ]
     everywhere = set.intersection(*at)
-    return [success for success in successes if (success.cell.model, success.cell.seed) in everywhere]
+    return [success for success in successes if _rest(success, *_BOTH) in everywhere]
 
 
 def _gains(successes: Sequence[Success], labels: int, samples: Span) -> list[float]:
@@ -190,21 +202,30 @@ def _ratio(span: Span) -> float:
 
 def _pairs(successes: Sequence[Success], coordinate: Coordinate, span: Span) -> list[Pair]:
     low, high = (
-        {_rest(s.cell, coordinate): 100 * s.test.accuracy for s in successes if getattr(s.cell, coordinate) == value}
+        {_rest(s, coordinate): 100 * s.test.accuracy for s in successes if getattr(s.cell, coordinate) == value}
         for value in span
     )
     return [Pair(low[rest], high[rest]) for rest in low if rest in high]
 
 
-def _rest(cell: Cell, coordinate: str) -> tuple[object, ...]:
-    """The cell's other coordinates."""
-    return tuple(getattr(cell, name) for name in Cell.model_fields if name != coordinate)
+def _rest(success: Success, *coordinates: str) -> tuple[object, ...]:
+    """What is equal in cells that are compared over `coordinates`: the other ones, data and settings."""
+    groups = ("data.",) if "model" in coordinates else ("data.", "hyper.", "model.", "train.")
+    others = (getattr(success.cell, name) for name in Cell.model_fields if name not in coordinates)
+    return (*others, _settings(success, *groups))
+
+
+def _settings(success: Success, *groups: str) -> tuple[tuple[str, object], ...]:
+    """Of these groups; the names of the labels, which follow from their number, and the weights' identity apart."""
+    follow = ("data.labels", "model.revision")
+    fields = success.fingerprint_fields.items()
+    return tuple((name, value) for name, value in sorted(fields) if name.startswith(groups) and name not in follow)
 
 
 def _shared_by_all(successes: Sequence[Success], models: Sequence[str]) -> list[Success]:
-    places = [{_rest(s.cell, "model") for s in successes if s.cell.model == model} for model in models]
+    places = [{_rest(s, "model") for s in successes if s.cell.model == model} for model in models]
     common = set.intersection(*places)
-    return [success for success in successes if _rest(success.cell, "model") in common]
+    return [success for success in successes if _rest(success, "model") in common]
 
 
 def _accuracies(successes: Sequence[Success], model: str) -> list[float]:

@@ -23,6 +23,14 @@ T = TypeVar("T", bound="Document")
 class Unreadable(Exception):
     """A stored document that cannot be trusted; the message says why."""
 
+    way_out = "delete it, then submit again"
+
+
+class NewerSchema(Unreadable):
+    """A document that a newer program wrote."""
+
+    way_out = "use a program as new as the one that wrote it"
+
 
 class Record(BaseModel):
     """A part of a document. Names that a newer minor writer added are ignored."""
@@ -102,6 +110,8 @@ class Training(Record):
     quantized_modules: list[str]
     dtype: Literal["bf16", "fp32"]
     """The compute type in use, after a fallback."""
+    dtype_fallback: str | None = None
+    """Why it is not the one that was asked for."""
     peak_memory_bytes: int
     """CUDA: most memory allocated on the device; CPU: the process' resident peak."""
 
@@ -117,6 +127,11 @@ class Provenance(Record):
     threads: int
     started_at: datetime
     finished_at: datetime
+
+    @property
+    def seconds(self) -> float:
+        """Wall time from the process' start to its document."""
+        return (self.finished_at - self.started_at).total_seconds()
 
 
 class Artifact(Record):
@@ -211,7 +226,7 @@ def decode(data: bytes, kind: type[T]) -> T:
     if not isinstance(version, int):
         raise Unreadable("it does not say its schema version")
     if version > SCHEMA:
-        raise Unreadable(f"schema version {version} is newer than {SCHEMA}, the newest this program reads")
+        raise NewerSchema(f"schema version {version} is newer than {SCHEMA}, the newest this program reads")
     if content.pop("digest", None) != _digest(content):
         raise Unreadable("its content does not match its digest: it was edited or damaged")
     try:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from contract.cell import MODELS
+from contract.digest import file_digest
 from contract.exits import BadInput
 from contract.task import Data, Model, Task
 
@@ -84,7 +85,9 @@ def corpus_files(folder: Path) -> list[Path]:
     with _named(folder):
         if all(path.is_file() for path in tsv):
             return tsv
-        parquet = sorted(path for split in ("train", "test") for path in folder.rglob(f"{split}-*.parquet"))
+        # A clone of the hub's repository also has `raw`, whose columns are others.
+        where = folder / "simplified" if (folder / "simplified").is_dir() else folder
+        parquet = sorted(path for split in ("train", "test") for path in where.rglob(f"{split}-*.parquet"))
     if {path.name.split("-")[0] for path in parquet} == {"train", "test"}:
         return parquet
     raise BadInput(
@@ -110,9 +113,8 @@ def _weight_files(folder: Path) -> list[Path]:
 def _digest(files: Iterable[Path]) -> str:
     total = hashlib.sha256()
     for path in files:
-        with _named(path), path.open("rb") as stream:
-            content = hashlib.file_digest(stream, "sha256").hexdigest()
-        total.update(f"{path.name} {content}\n".encode())
+        with _named(path):
+            total.update(f"{path.name} {file_digest(path)}\n".encode())
     return f"sha256:{total.hexdigest()[:32]}"
 
 

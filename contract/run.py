@@ -3,13 +3,23 @@
 import json
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from contract.exits import BadInput
 from contract.explain import one_line
 from contract.result import SCHEMA
 from contract.store import Store, run_key
 from contract.task import Results, Task
+
+
+class RecordedTask(Task):
+    """A task that this version of the program would compute differently; its results keep the recorded fingerprint."""
+
+    recorded_fingerprint: str = Field(exclude=True)
+
+    def fingerprint(self) -> str:
+        """The one that was recorded."""
+        return self.recorded_fingerprint
 
 
 class Run(BaseModel):
@@ -30,14 +40,15 @@ class Run(BaseModel):
         return cls(name=name, tasks=content, fingerprints={task.cell.id: task.fingerprint() for task in tasks})
 
     def resolved_tasks(self, results_uri: str) -> list[Task]:
-        """The tasks as they were asked for, with their results at `results_uri`.
+        """The tasks as they were asked for, under their recorded fingerprints, with their results at `results_uri`.
 
         Raises BadInput where this version of the program does not know a setting or a model any more.
         """
         try:
-            return [Task.model_validate(task | {"results": Results(uri=results_uri)}) for task in self.tasks]
+            tasks = [Task.model_validate(task | {"results": Results(uri=results_uri)}) for task in self.tasks]
         except ValidationError as error:
             raise BadInput(f"{run_key(self.name)}: {one_line(error, Task)}") from error
+        return [_under(self.fingerprints.get(task.cell.id), task) for task in tasks]
 
     def difference(self, other: "Run") -> str | None:
         """What `other` asks for that this run does not, in words; None when they ask for the same."""
@@ -60,10 +71,20 @@ class Run(BaseModel):
         return next(task.fingerprint_fields() for task in tasks if task.cell.id == cell_id)
 
 
+def _under(fingerprint: str | None, task: Task) -> Task:
+    if fingerprint in (None, task.fingerprint()):
+        return task
+    return RecordedTask.model_validate(dict(task) | {"recorded_fingerprint": fingerprint})
+
+
 def record_run(store: Store, run: Run) -> None:
     """Keep the run under its name. Raises BadInput when the name already stands for something else."""
-    if store.publish(run_key(run.name), run.model_dump_json(indent=1).encode()):
-        return
+    if not store.publish(run_key(run.name), run.model_dump_json(indent=1).encode()):
+        check_run(store, run)
+
+
+def check_run(store: Store, run: Run) -> None:
+    """Raises BadInput when the run's name already stands for something else."""
     recorded = load_run(store, run.name)
     difference = recorded.difference(run) if recorded else None
     if difference:

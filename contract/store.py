@@ -7,7 +7,6 @@ runs/<run>.json                                          what a submit asked for
 
 import errno
 import os
-import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -120,13 +119,13 @@ class DirStore:
         self.uri = str(self.root)
 
     def check_writable(self) -> None:
-        """Raises BadInput when nothing can be written here."""
+        """Raises BadInput when nothing can be published here, as on a file system without hard links."""
+        probe = f"{_UNFINISHED}{uuid4().hex}"
         try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=self.root, prefix=_UNFINISHED) as probe:
-                probe.write(b"probe")
-        except OSError as error:
-            raise BadInput(f"RESULTS_URI={self.uri} is not writable: {error.strerror}") from error
+            self.publish(probe, b"probe")
+            (self.root / probe).unlink()
+        except (StoreFailed, OSError) as error:
+            raise BadInput(f"RESULTS_URI={self.uri} is not writable: {error}") from error
 
     def publish(self, key: str, data: bytes) -> bool:
         """Write once; False when somebody was first."""
@@ -142,6 +141,7 @@ class DirStore:
         """Write over what was there."""
         with self._written_aside(key, data) as aside:
             os.replace(aside, self.root / key)
+            _sync_folder(aside.parent)
 
     def get(self, key: str) -> bytes | None:
         """The bytes, or None."""
@@ -165,7 +165,7 @@ class DirStore:
         target = self.root / key
         aside = target.parent / f"{_UNFINISHED}{uuid4().hex}"  # tempfile's would be readable by this user alone
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
+            _make_folder(target.parent)
             with aside.open("xb") as stream:
                 stream.write(data)
                 stream.flush()
@@ -183,6 +183,14 @@ def _refuse_unless_absent(error: OSError) -> None:
     """What a listing does with a folder that it cannot read: a result that is not seen is not missing."""
     if not isinstance(error, FileNotFoundError | NotADirectoryError):
         raise StoreFailed(f"cannot list {error.filename}: {error.strerror}") from error
+
+
+def _make_folder(folder: Path) -> None:
+    """With its parents; each is on the disk before anything is put into it."""
+    if not folder.is_dir():
+        _make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _sync_folder(folder.parent)
 
 
 def _sync_folder(folder: Path) -> None:

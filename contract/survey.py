@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -44,6 +44,13 @@ class Lost:
 
     progress: Progress | None
 
+    @property
+    def last_sign(self) -> str:
+        """Where and when it reported last, in words."""
+        if self.progress is None:
+            return "what the attempt left behind cannot be read"
+        return f"last sign at step {self.progress.step}, {self.progress.updated_at:%Y-%m-%d %H:%M} UTC"
+
 
 @dataclass(frozen=True)
 class Failed:
@@ -60,9 +67,16 @@ class Failed:
 
 @dataclass(frozen=True)
 class Stale:
-    """There is a result, but of other settings; `changes` are from the most similar one."""
+    """There is a result, but of other settings; `changes` and `fingerprint` are of the most similar one."""
 
     changes: Changes
+    fingerprint: str | None = field(default=None, compare=False)
+
+    @property
+    def differences(self) -> str:
+        """The changes in words."""
+        words = "; ".join(f"{name} {then} -> {now}" for name, (then, now) in self.changes.items())
+        return words or "the other result cannot be read"
 
 
 @dataclass(frozen=True)
@@ -106,7 +120,7 @@ def _state(task: Task, store: Store, fingerprints: list[str], attempts: Attempts
     if files := attempts.get((task.cell.id, fingerprint)):
         return _attempted(store, files)
     if fingerprints:
-        return Stale(_fewest_changes(store, task, fingerprints))
+        return _stale(store, task, fingerprints)
     return Missing()
 
 
@@ -128,10 +142,9 @@ def _read(store: Store, files: dict[str, AttemptFile], name: str, kind: type[T])
         return None
 
 
-def _fewest_changes(store: Store, task: Task, fingerprints: Sequence[str]) -> Changes:
-    """From the most similar of the cell's results; empty where none can be read."""
-    found = (_changes(store, task, fingerprint) for fingerprint in fingerprints)
-    return min(filter(None, found), key=len, default={})
+def _stale(store: Store, task: Task, fingerprints: Sequence[str]) -> Stale:
+    found = (Stale(_changes(store, task, fingerprint), fingerprint) for fingerprint in fingerprints)
+    return min((stale for stale in found if stale.changes), key=lambda stale: len(stale.changes), default=Stale({}))
 
 
 def _changes(store: Store, task: Task, fingerprint: str) -> Changes:

@@ -2,19 +2,23 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TextIO
 
-from contract.exits import BAD_INPUT, INCOMPLETE, OK, UNEXPECTED, BadInput, ExitCode, ProgramError
-from contract.run import Run, record_run
+from contract.command_line import tell
+from contract.exits import INCOMPLETE, OK, BadInput, ExitCode, ProgramError
+from contract.processors import processors
+from contract.run import Run, check_run, record_run
 from contract.store import Store, open_store
 from contract.survey import Done, Failed, Lost, State, survey
 from contract.task import Task
 from launcher import request, show
+from launcher.gpus import visible_gpus
 from launcher.options import parser
 from launcher.plan import Step, estimate, measure, plan
-from launcher.settings import LauncherSettings, processors
+from launcher.settings import LauncherSettings, launcher_settings
 
 _INTERRUPTED = 130
 """128 + SIGINT, as shells have it."""
@@ -31,14 +35,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     }
     try:
         args = parser().parse_args(argv)
-        settings = LauncherSettings()
+        settings = launcher_settings()
         store = open_store(args.results_uri or settings.results_uri)
         return verbs[args.verb](args, settings, store).number
     except ProgramError as error:
-        sys.stderr.write(f"launcher: error: {error}\n")
-        return BAD_INPUT.number if error.exit_code is BAD_INPUT else UNEXPECTED.number
+        return tell("launcher", error)
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted; finished results are kept, the same command goes on from there\n")
+        _say("interrupted; finished results are kept, the same command goes on from there")
         return _INTERRUPTED
 
 
@@ -46,11 +49,15 @@ def plan_verb(args: argparse.Namespace, settings: LauncherSettings, store: Store
     """Show what a submit would do. Nothing is written."""
     asked = request.from_grid(args, store)
     steps = plan(asked.chosen, survey(asked.chosen, store))
-    workers = _workers(args, settings, steps)
+    workers = _workers(args, settings, cells=sum(step.runs for step in steps))
+    refusal = _refusal(asked, store)
     if args.json:
-        _print_json(show.plan_document(asked.run, steps, estimate(steps, measure(steps, store)), workers))
+        work = estimate(steps, measure(steps, store))
+        _print_json(show.plan_document(asked.run, steps, work, workers, refusal))
     else:
         _show_plan(steps, store, workers, stream=sys.stdout)
+        if refusal:
+            _print(f"A submit would be refused: {refusal}")
     return OK
 
 
@@ -58,14 +65,17 @@ def submit_verb(args: argparse.Namespace, settings: LauncherSettings, store: Sto
     """Run what is missing. Without a terminal, --yes stands for the answer."""
     store.check_writable()
     asked = request.from_grid(args, store)
+    run = Run.of(asked.run, asked.tasks)
+    check_run(store, run)
     steps = plan(asked.chosen, survey(asked.chosen, store))
-    workers = _workers(args, settings, steps)
     to_run = [step.task for step in steps if step.runs]
+    workers = _workers(args, settings, cells=len(to_run))
     _show_plan(steps, store, workers, stream=sys.stderr)
     if to_run and not args.yes and not _confirmed():
-        return OK
-    record_run(store, Run.of(asked.run, asked.tasks))
-    return _run_and_report(args, settings, store, asked, to_run, workers)
+        return INCOMPLETE
+    command = settings.trainer()
+    record_run(store, run)
+    return _run_and_report(args, command, store, asked, to_run, workers)
 
 
 def retry_verb(args: argparse.Namespace, settings: LauncherSettings, store: Store) -> ExitCode:
@@ -74,8 +84,10 @@ def retry_verb(args: argparse.Namespace, settings: LauncherSettings, store: Stor
     asked = request.from_run(args, store)
     states = zip(asked.chosen, survey(asked.chosen, store), strict=True)
     to_run = [task for task, state in states if isinstance(state, Failed | Lost)]
+    request.refuse_other_numerics(to_run)
     _say(f"{len(to_run)} of {len(asked.chosen)} cells failed or were lost" + (": running them again" if to_run else ""))
-    return _run_and_report(args, settings, store, asked, to_run, _count_workers(args, settings, len(to_run)))
+    workers = _workers(args, settings, cells=len(to_run))
+    return _run_and_report(args, settings.trainer(), store, asked, to_run, workers)
 
 
 def status_verb(args: argparse.Namespace, settings: LauncherSettings, store: Store) -> ExitCode:
@@ -93,27 +105,35 @@ def logs_verb(args: argparse.Namespace, settings: LauncherSettings, store: Store
     return OK
 
 
+def _refusal(asked: request.Request, store: Store) -> str | None:
+    try:
+        check_run(store, Run.of(asked.run, asked.tasks))
+    except BadInput as error:
+        return str(error)
+    return None
+
+
 def _run_and_report(
     args: argparse.Namespace,
-    settings: LauncherSettings,
+    command: Sequence[str],
     store: Store,
     asked: request.Request,
     to_run: list[Task],
     workers: int,
 ) -> ExitCode:
     if to_run:
-        _run_locally(to_run, store, settings, workers)
+        _run_locally(to_run, store, command, workers)
     return _report(args, asked, survey(asked.chosen, store), rows=False)
 
 
-def _run_locally(tasks: list[Task], store: Store, settings: LauncherSettings, workers: int) -> None:
+def _run_locally(tasks: list[Task], store: Store, command: Sequence[str], workers: int) -> None:
     from launcher.display import choose_display
     from launcher.local import LocalRunner
 
     display = choose_display(store, len(tasks))
     threads = max(1, processors() // workers)
     with display.live():
-        LocalRunner(store, settings.trainer_command, workers, threads, display).run(tasks)
+        LocalRunner(store, command, workers, threads, visible_gpus(os.environ), display).run(tasks)
 
 
 def _report(args: argparse.Namespace, asked: request.Request, states: list[State], *, rows: bool) -> ExitCode:
@@ -142,12 +162,10 @@ def _confirmed() -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def _workers(args: argparse.Namespace, settings: LauncherSettings, steps: list[Step]) -> int:
-    return _count_workers(args, settings, sum(step.runs for step in steps))
-
-
-def _count_workers(args: argparse.Namespace, settings: LauncherSettings, cells: int) -> int:
-    return max(1, min(args.workers or settings.workers or processors(), cells))
+def _workers(args: argparse.Namespace, settings: LauncherSettings, cells: int) -> int:
+    """Cells at a time: one a GPU, because a model of the study fills one; without any, one a processor."""
+    wanted = args.workers or settings.workers or len(visible_gpus(os.environ)) or processors()
+    return max(1, min(wanted, cells))
 
 
 def _print_json(document: dict[str, Any]) -> None:

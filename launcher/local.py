@@ -2,21 +2,22 @@
 
 import ctypes
 import os
-import shlex
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 from typing import IO, Protocol
 
+from contract.environment import strangers
 from contract.store import Store
 from contract.survey import Done, Running, State, look
 from contract.task import Task, env_name, setting_fields
+from launcher.gpus import VISIBLE
 
 _POLL_SECONDS = 0.2
 _LOOK_SECONDS = 2.0
@@ -44,6 +45,8 @@ class Watcher(Protocol):
 @dataclass
 class _Child:
     task: Task
+    slot: int
+    """Its place among the workers, from 0."""
     process: subprocess.Popen[bytes]
     output: IO[bytes]
 
@@ -53,13 +56,25 @@ class _Child:
 
 
 class LocalRunner:
-    """Runs tasks, at most `workers` at a time. What a cell is worth is read from the store, not from its exit code."""
+    """Runs tasks, at most `workers` at a time. What a cell is worth is read from the store, not from its exit code.
 
-    def __init__(self, store: Store, command: str, workers: int, threads: int, watcher: Watcher) -> None:
+    A cell sees one of `gpus` (values of CUDA_VISIBLE_DEVICES), which the workers share out evenly.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        command: Sequence[str],
+        workers: int,
+        threads: int,
+        gpus: Sequence[str],
+        watcher: Watcher,
+    ) -> None:
         self._store = store
-        self._command = shlex.split(command)
+        self._command = command
         self._workers = workers
         self._threads = threads
+        self._gpus = gpus
         self._watcher = watcher
         self._children: list[_Child] = []
         self._held: dict[str, float] = {}
@@ -100,17 +115,19 @@ class LocalRunner:
         self._held[task.cell.id] = time.monotonic() + _LOOK_SECONDS
 
     def _start(self, task: Task) -> None:
+        slot = min(set(range(self._workers)) - {child.slot for child in self._children})
+        gpu = self._gpus[slot % len(self._gpus)] if self._gpus else None
         output = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the child)
         process = subprocess.Popen(  # noqa: S603
             self._command,
-            env=child_environment(task, self._threads, dict(os.environ)),
+            env=child_environment(task, self._threads, gpu, os.environ),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
             preexec_fn=_die_with_parent(),
         )
-        self._children.append(_Child(task, process, output))
+        self._children.append(_Child(task, slot, process, output))
         self._watcher.started(task)
 
     def _reap(self) -> None:
@@ -132,15 +149,16 @@ class LocalRunner:
         self._children.clear()
 
 
-def child_environment(task: Task, threads: int, environ: dict[str, str]) -> dict[str, str]:
-    """`environ` with the task in place of whatever it held by the task's names.
+def child_environment(task: Task, threads: int, gpu: str | None, environ: Mapping[str, str]) -> dict[str, str]:
+    """`environ` with the task in place of all that it held for a cell, rightly spelled or not.
 
-    A local store takes progress every two seconds without harm; `threads` counts where the task leaves them open.
+    Somebody watches a local cell and one disk takes its progress, so it reports every two seconds; `threads` counts
+    where the task leaves them open.
     """
-    groups = tuple({env_name(group, "") for group, _ in setting_fields()})
-    kept = {name: value for name, value in environ.items() if not name.startswith(groups)}
+    foreign = {*strangers(environ), *(env_name(*path) for path in setting_fields())}
+    kept = {name: value for name, value in environ.items() if name not in foreign}
     here = {env_name("log", "progress_seconds"): "2", env_name("train", "threads"): str(task.train.threads or threads)}
-    return kept | task.to_env() | here
+    return kept | ({} if gpu is None else {VISIBLE: gpu}) | task.to_env() | here
 
 
 def _die_with_parent() -> Callable[[], None] | None:

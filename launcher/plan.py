@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from contract.result import Progress, Success, Unreadable, decode
+from contract.result import Success, Unreadable, decode
 from contract.store import Store, result_key
 from contract.survey import Done, Failed, Lost, Missing, Running, Stale, State
 from contract.task import Task
@@ -22,6 +22,8 @@ class Step:
     reason: str
     runs: bool
     """Whether a submit starts it."""
+    finished: str | None = None
+    """Fingerprint of a result of the cell, with these settings or others."""
 
 
 @dataclass(frozen=True)
@@ -40,33 +42,18 @@ def plan(tasks: Sequence[Task], states: Sequence[State]) -> list[Step]:
 def _step(task: Task, state: State) -> Step:
     match state:
         case Done():
-            return Step(task, "reuse", "finished", runs=False)
+            return Step(task, "reuse", "finished", runs=False, finished=task.fingerprint())
         case Missing():
             return Step(task, "run", "no result yet", runs=True)
-        case Stale(changes):
-            return Step(task, "stale", differences(changes), runs=True)
+        case Stale(_, finished):
+            return Step(task, "stale", state.differences, runs=True, finished=finished)
         case Running(progress):
             return Step(task, "running", f"step {progress.step} of {progress.planned_steps}, attempt alive", runs=True)
-        case Lost(progress):
-            at = (
-                f"last seen at step {progress.step}, {progress.updated_at:%Y-%m-%d %H:%M} UTC" if progress else "unseen"
-            )
-            return Step(task, "run", f"an attempt was lost ({at})", runs=True)
+        case Lost():
+            return Step(task, "run", f"an attempt was lost ({state.last_sign})", runs=True)
         case Failed(failure):
             again = "runs again" if state.retriable else "would fail again; `retry` insists"
             return Step(task, "failed", f"{failure.error}: {failure.message} ({again})", runs=state.retriable)
-
-
-def last_seen(progress: Progress | None) -> str:
-    """When and at which step a lost attempt reported last."""
-    return f"at step {progress.step}, {progress.updated_at:%Y-%m-%d %H:%M} UTC" if progress else ""
-
-
-def differences(changes: dict[str, tuple[object, object]]) -> str:
-    """Which settings a stale result had and which are asked for now."""
-    if not changes:
-        return "its result is of other settings, and unreadable"
-    return "; ".join(f"{name} {then} -> {now}" for name, (then, now) in changes.items())
 
 
 def estimate(steps: Sequence[Step], measured: "Measured") -> Estimate:
@@ -76,14 +63,17 @@ def estimate(steps: Sequence[Step], measured: "Measured") -> Estimate:
 
 
 class Measured:
-    """Seconds of finished cells: of the same model and size, else of the same model, scaled by its work."""
+    """Seconds of finished cells: of the same model and work, else of the same model, scaled by its work.
 
-    def __init__(self, samples: Iterable[tuple[Task, float]]) -> None:
-        self._seconds = {(task.cell.model, _work(task)): seconds for task, seconds in samples}
+    Work is the number of comments that a training goes through.
+    """
+
+    def __init__(self, finished: Iterable[Success]) -> None:
+        self._seconds = {(success.cell.model, _work_done(success)): success.provenance.seconds for success in finished}
 
     def seconds_for(self, task: Task) -> float | None:
         """Expected seconds of the cell, start-up included; None when its model was never measured."""
-        work = _work(task)
+        work = task.samples_per_label * task.cell.labels * task.hyper.epochs
         if (task.cell.model, work) in self._seconds:
             return self._seconds[task.cell.model, work]
         same_model = {w: seconds for (model, w), seconds in self._seconds.items() if model == task.cell.model}
@@ -93,21 +83,21 @@ class Measured:
         return same_model[nearest] * work / nearest
 
 
-def _work(task: Task) -> int:
-    """Comments that the training goes through."""
-    return task.samples_per_label * task.cell.labels * task.hyper.epochs
+def _work_done(success: Success) -> int:
+    comments = success.splits.train.comments + success.splits.validation.comments
+    return comments * int(success.fingerprint_fields["hyper.epochs"])
 
 
 def measure(steps: Sequence[Step], store: Store) -> Measured:
-    """Read one finished result for each model and size."""
-    chosen = {(step.task.cell.model, _work(step.task)): step.task for step in steps if step.action == "reuse"}
-    return Measured((task, seconds) for task in chosen.values() if (seconds := _seconds(task, store)) is not None)
+    """Read one finished result for each model and size, rather of these settings than of others."""
+    found = sorted((step for step in steps if step.finished), key=lambda step: step.action == "reuse")
+    chosen = {(step.task.cell.model, step.task.cell.samples): step for step in found}
+    return Measured(filter(None, (_success(step, store) for step in chosen.values())))
 
 
-def _seconds(task: Task, store: Store) -> float | None:
-    data = store.get(result_key(task.cell.id, task.fingerprint()))
+def _success(step: Step, store: Store) -> Success | None:
+    data = store.get(result_key(step.task.cell.id, step.finished or ""))
     try:
-        by = decode(data, Success).provenance if data is not None else None
+        return decode(data, Success) if data is not None else None
     except Unreadable:
         return None
-    return (by.finished_at - by.started_at).total_seconds() if by else None

@@ -12,7 +12,7 @@ from contract.exits import BadInput
 from contract.explain import one_line
 from contract.grid import RUN_NAME, Grid, Selector, load_grid
 from contract.revision import resolve
-from contract.run import load_run, run_names
+from contract.run import RecordedTask, load_run, run_names
 from contract.store import Store
 from contract.task import Task
 
@@ -36,17 +36,27 @@ def from_grid(args: argparse.Namespace, store: Store) -> Request:
 
 
 def from_run(args: argparse.Namespace, store: Store) -> Request:
-    """What `status`, `retry` and `logs` are about: the recorded run, else the grid as it stands."""
+    """What `status`, `retry` and `logs` are about: the recorded run, else the grid as it stands.
+
+    Raises BadInput when neither names a run.
+    """
     if args.run is None and args.grid is None:
         raise BadInput(f"--grid or --run is missing: which run? {_recorded(store)}")
     name = args.run or load_grid(args.grid).name
     run = load_run(store, name)
     if run is not None:
         tasks = run.resolved_tasks(store.uri)
-        return Request(name, tasks, choose(tasks, args.only))
-    if args.grid is None:
+    elif args.grid is not None:
+        tasks = resolve(load_grid(args.grid).tasks(store.uri))
+    else:
         raise BadInput(f"no run {name!r} at {store.uri}. {_recorded(store)}")
-    return from_grid(args, store)
+    return Request(name, tasks, choose(tasks, args.only))
+
+
+def refuse_other_numerics(tasks: Sequence[Task]) -> None:
+    """Raises BadInput for tasks that this version would compute differently from what their run recorded."""
+    if any(isinstance(task, RecordedTask) for task in tasks):
+        raise BadInput("another version of this program recorded the run; submit its grid under a new name with --run")
 
 
 def _with_options(grid: Grid, args: argparse.Namespace) -> Grid:
@@ -84,6 +94,9 @@ def parse_selector(text: str) -> Selector:
     pairs = [part.partition("=") for part in text.split(",")]
     if any(not separator for _, separator, _ in pairs):
         raise BadInput(f"bad --only {text!r}: expected COORDINATE=VALUE with model, labels, samples or seed")
+    names = [name for name, _, _ in pairs]
+    if len(set(names)) != len(names):
+        raise BadInput(f"bad --only {text!r}: a coordinate stands twice; for either of two values repeat --only")
     try:
         return Selector.model_validate({name: value for name, _, value in pairs})
     except ValidationError as error:
@@ -92,10 +105,10 @@ def parse_selector(text: str) -> Selector:
 
 def parse_seeds(text: str) -> tuple[int, ...]:
     """`0,1,2`. Raises BadInput."""
-    parts = text.split(",")
-    if not all(part.isdecimal() for part in parts) or len(set(parts)) != len(parts):
+    seeds = tuple(int(part) for part in text.split(",") if part.isdecimal())
+    if len(set(seeds)) != text.count(",") + 1:
         raise BadInput(f"bad --seeds {text!r}: expected distinct numbers from 0, comma separated")
-    return tuple(int(part) for part in parts)
+    return seeds
 
 
 def parse_run_name(text: str) -> str:

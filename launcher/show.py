@@ -3,11 +3,11 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from contract.survey import Done, Failed, Lost, Missing, Running, Stale, State
 from contract.task import Task
-from launcher.plan import Estimate, Step, last_seen
+from launcher.plan import Estimate, Step
 
 Row = Sequence[str]
 
@@ -16,7 +16,7 @@ Row = Sequence[str]
 class CellStatus:
     """A state in words. `details` hold what machines may want to know beyond them."""
 
-    state: str
+    state: Literal["done", "running", "failed", "lost", "stale", "missing"]
     detail: str
     details: dict[str, Any]
 
@@ -41,12 +41,9 @@ def status_of(state: State) -> CellStatus:
             return CellStatus("failed", f"{failure.error}: {failure.message} ({advice})", details)
         case Lost(progress):
             details = {"last_step": progress.step, "last_seen": progress.updated_at.isoformat()} if progress else {}
-            return CellStatus("lost", f"no sign since {last_seen(progress)}".replace("since at", "since"), details)
+            return CellStatus("lost", state.last_sign, details)
         case Stale(changes):
-            words = "; ".join(f"{name} {then} -> {now}" for name, (then, now) in changes.items())
-            return CellStatus(
-                "stale", words or "settings unreadable", {"changes": {n: list(c) for n, c in changes.items()}}
-            )
+            return CellStatus("stale", state.differences, {"changes": {n: list(c) for n, c in changes.items()}})
         case Missing():
             return CellStatus("missing", "", {})
 
@@ -72,8 +69,8 @@ def plan_rows(steps: Sequence[Step]) -> list[Row]:
     return [(step.task.cell.id, step.action, step.reason) for step in steps]
 
 
-def plan_document(run: str, steps: Sequence[Step], work: Estimate, workers: int) -> dict[str, Any]:
-    """The plan for machines; seconds are None where nothing comparable was measured."""
+def plan_document(run: str, steps: Sequence[Step], work: Estimate, workers: int, refusal: str | None) -> dict[str, Any]:
+    """The plan for machines. `refused` says why a submit would not carry it out."""
     cells = [
         {
             "cell": s.task.cell.id,
@@ -85,7 +82,8 @@ def plan_document(run: str, steps: Sequence[Step], work: Estimate, workers: int)
         for s in steps
     ]
     estimated = {"cell_seconds": work.cell_seconds, "unmeasured_cells": work.unknown_cells, "workers": workers}
-    return {"run": run, "totals": dict(Counter(step.action for step in steps)), "estimate": estimated, "cells": cells}
+    totals = dict(Counter(step.action for step in steps))
+    return {"run": run, "refused": refusal, "totals": totals, "estimate": estimated, "cells": cells}
 
 
 def plan_summary(steps: Sequence[Step], work: Estimate, workers: int) -> str:

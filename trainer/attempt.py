@@ -9,8 +9,8 @@ import sys
 import warnings
 from collections.abc import Mapping
 
-from contract.exits import OK, UNEXPECTED, ExitCode, ProgramError, StoreFailed
-from contract.result import Failure
+from contract.exits import OK, UNEXPECTED, BadInput, ExitCode, ProgramError, StoreFailed
+from contract.result import Failure, Success, Unreadable, decode
 from contract.revision import resolve, verify
 from contract.store import Store, open_store, result_key
 from contract.task import Task
@@ -22,14 +22,18 @@ from trainer.publish import publish_failure, traceback_tail
 from trainer.settings import task_from_environment
 from trainer.weights import check_weights
 
+_OF_A_PROCESS_GROUP = {"RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"}
+"""A scheduler or torchrun sets these; Trainer would wait for the other processes of the group."""
+
 
 def main(environ: Mapping[str, str] = os.environ) -> int:
-    """Run the cell that the environment asks for; returns the exit code."""
+    """Run the cell that the environment asks for; returns the exit code.
+
+    What is wrong with the request itself is told on stderr; once the cell has a fingerprint and a store, an attempt
+    that ends badly is on record there.
+    """
     try:
-        planned = task_from_environment(environ)
-        verify(planned)
-        (task,) = resolve([planned])
-        check_weights(task)
+        (task,) = resolve([task_from_environment(environ)])
         store = open_store(task.results.uri)
         store.check_writable()
         return attempt(task, store).number
@@ -41,7 +45,7 @@ def main(environ: Mapping[str, str] = os.environ) -> int:
 def attempt(task: Task, store: Store) -> ExitCode:
     """Run the cell once, whatever happens leave a record of it. Raises StoreFailed when not even that works."""
     journal = Journal(task, new_attempt(), store)
-    if store.get(result_key(task.cell.id, task.fingerprint())) is not None:
+    if _is_published(task, store):
         journal.event("already-published", cell=task.cell.id, fingerprint=task.fingerprint())
         return OK
     termination = Termination()
@@ -53,14 +57,29 @@ def attempt(task: Task, store: Store) -> ExitCode:
             return _fail(task, store, journal, termination.explain(error))
 
 
+def _is_published(task: Task, store: Store) -> bool:
+    """Raises BadInput for a result in this place that cannot be trusted: nothing may overwrite it."""
+    key = result_key(task.cell.id, task.fingerprint())
+    data = store.get(key)
+    if data is None:
+        return False
+    try:
+        decode(data, Success)
+    except Unreadable as error:
+        raise BadInput(f"{key} in {store.uri} cannot be trusted: {error}; {error.way_out}") from error
+    return True
+
+
 def _run(task: Task, store: Store, journal: Journal, termination: Termination) -> ExitCode:
     threads = threads_for(task)
     journal.event("cell-starts", cell=task.cell.id, fingerprint=task.fingerprint(), threads=threads)
+    _prepare_environment(threads)
     with journal.phase("data"):
+        verify(task)
+        check_weights(task)
         dataset = load(task)
     _announce(dataset, journal)
     with journal.phase("imports"):
-        _quiet_libraries(threads)
         from trainer.run import run_cell
     published = run_cell(task, dataset, store, journal, termination)
     journal.event("published" if published else "already-published", key=result_key(task.cell.id, task.fingerprint()))
@@ -77,10 +96,12 @@ def _announce(dataset: Dataset, journal: Journal) -> None:
     )
 
 
-def _quiet_libraries(threads: int) -> None:
-    """Settings that the libraries read while they are imported, so that the log holds the cell's own lines."""
+def _prepare_environment(threads: int) -> None:
+    """What the libraries read while they are imported: a quiet log, one process, one GPU, the task's own precision."""
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", category=FutureWarning)
+    for name in [name for name in os.environ if name in _OF_A_PROCESS_GROUP or name.startswith("ACCELERATE_")]:
+        del os.environ[name]
     os.environ |= {
         "OMP_NUM_THREADS": str(threads),
         "TOKENIZERS_PARALLELISM": "false",

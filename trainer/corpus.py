@@ -36,7 +36,18 @@ def read_rows(task: Task, split: Split) -> list[Row]:
             files = corpus_files(Path(folder))
             if files[0].suffix == ".parquet":
                 return _parquet_rows([path for path in files if path.name.startswith(split)])
-            return list(_tsv_rows(next(path for path in files if path.stem == split)))
+            by_name = {path.stem: path for path in files}
+            _check_labels(by_name["labels"])
+            return list(_tsv_rows(by_name[split]))
+
+
+def _check_labels(path: Path) -> None:
+    """Raises BadInput when the label ids of this corpus would mean other emotions."""
+    found = _read_text(path).split()
+    if tuple(found) != CORPUS_LABELS:
+        pairs = zip(CORPUS_LABELS, [*found, *[None] * len(CORPUS_LABELS)], strict=False)
+        first = next((expected for expected, name in pairs if name != expected), "its end")
+        raise BadInput(f"{path} has not GoEmotions' 28 labels in their order: it differs at {first}")
 
 
 def _tsv_rows(path: Path) -> Iterator[Row]:
@@ -44,6 +55,8 @@ def _tsv_rows(path: Path) -> Iterator[Row]:
     text = _read_text(path)
     if not text.endswith("\n"):
         raise BadInput(f"{path} is cut short: its last line has no end")
+    if "\r\n" in text:
+        raise BadInput(f"{path} has line ends of another system: give the authors' file as it is")
     for number, line in enumerate(text.removesuffix("\n").split("\n"), start=1):
         fields = line.split("\t")
         if len(fields) != 3:

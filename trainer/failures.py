@@ -1,5 +1,6 @@
 """Ends of a cell that have a name of their own, and the one place that names a foreign error."""
 
+import re
 import signal
 from types import FrameType
 
@@ -12,6 +13,8 @@ from contract.exits import (
     ExitCode,
     ProgramError,
 )
+
+_MEMORY = re.compile(r"can't allocate memory|out of memory|CUBLAS_STATUS_ALLOC_FAILED", re.IGNORECASE)
 
 
 class NonFiniteLoss(ProgramError):
@@ -36,7 +39,7 @@ def exit_code_of(error: BaseException) -> ExitCode:
     text = str(error)
     if isinstance(error, ProgramError):
         return error.exit_code
-    if isinstance(error, MemoryError) or "OutOfMemoryError" in kinds or "can't allocate memory" in text:
+    if isinstance(error, MemoryError) or "OutOfMemoryError" in kinds or _MEMORY.search(text):
         return OUT_OF_MEMORY
     if "AcceleratorError" in kinds or "CUDA error" in text or "CUBLAS_STATUS" in text:
         return DEVICE_FAILED

@@ -71,14 +71,14 @@ class BestWeights:
     Only a strictly better accuracy counts, so of equal checkpoints the earliest is kept.
     """
 
-    accuracy: float = -1.0
+    accuracy: float | None = None
     step: int = 0
     evaluations_since: int = 0
     weights: dict[str, torch.Tensor] = field(default_factory=dict)
 
     def consider(self, model: torch.nn.Module, evaluation: Evaluation) -> None:
         """Keep a copy of the trainable weights when `evaluation` is the best so far."""
-        if evaluation.accuracy <= self.accuracy:
+        if self.accuracy is not None and evaluation.accuracy <= self.accuracy:
             self.evaluations_since += 1
             return
         self.accuracy, self.step, self.evaluations_since = evaluation.accuracy, evaluation.step, 0
@@ -201,6 +201,8 @@ def fit(
         # of accumulated comments. Sequence classification does not: gradients would grow with the accumulation.
         trainer.model_accepts_loss_kwargs = False
         watch.trainer = trainer
+        if trainer.accelerator.mixed_precision != ("bf16" if precision.name == "bf16" else "no"):
+            raise RuntimeError(f"accelerate would train in {trainer.accelerator.mixed_precision}, not {precision.name}")
         trainer.train()
     watch.best.restore(model)
     return Fitted(

@@ -41,7 +41,7 @@ class Checkpoint:
 def load_qlora(task: Task, precision: Precision) -> tuple[PeftModel, PreTrainedTokenizerBase]:
     """The trainable model and its tokenizer. The head and LoRA's A are drawn from torch's global generator.
 
-    Raises SourceUnavailable when the hub does not deliver.
+    Raises SourceUnavailable when the hub does not deliver, BadInput when it wants a licence accepted first.
     """
     spec = MODELS[task.cell.model]
     with checkpoint(task, spec) as source:
@@ -71,12 +71,18 @@ def checkpoint(task: Task, spec: ModelSpec) -> Iterator[Checkpoint]:
 def _hub_errors(spec: ModelSpec) -> Iterator[None]:
     try:
         yield
-    except GatedRepoError as error:
-        page = f"huggingface.co/{spec.hub_id}"
-        raise SourceUnavailable(f"{spec.hub_id} is gated: accept its licence at {page} and set HF_TOKEN") from error
     except (HfHubHTTPError, OSError) as error:
+        if any(isinstance(cause, GatedRepoError) for cause in _causes(error)):  # transformers hides it in an OSError
+            page = f"huggingface.co/{spec.hub_id}"
+            raise BadInput(f"{spec.hub_id} is gated: accept its licence at {page} and set HF_TOKEN") from error
         reason = str(error).splitlines()[0]
         raise SourceUnavailable(f"the hub did not deliver {spec.hub_id}@{spec.hub_revision[:12]}: {reason}") from error
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def load_tokenizer(source: Checkpoint) -> PreTrainedTokenizerBase:

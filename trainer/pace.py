@@ -20,6 +20,8 @@ class Pace:
         self._step = 0
         self._planned = 0
         self._speed: float | None = None
+        self._seen: dict[str, float] = {}
+        """Of the latest evaluation: reading the loss at every step would stop a GPU each time."""
 
     def on_step(self, step: int, planned_steps: int) -> None:
         """After each optimizer step. Raises Preempted."""
@@ -34,11 +36,12 @@ class Pace:
         self._step, self._planned = step, planned_steps
         self._journal.at_step(step, planned_steps, self._speed)
         if now - self._line_at >= _SECONDS_BETWEEN_LINES:
-            self._line("step")
+            self._line("step", **self._seen)
 
     def on_evaluation(self, evaluation: Evaluation) -> None:
         """After each look at the validation split."""
         self._journal.at_accuracy(evaluation.accuracy)
+        self._seen = {"train_loss": evaluation.train_loss, "accuracy": evaluation.accuracy}
         self._line(
             "evaluation",
             train_loss=evaluation.train_loss,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 
+from contract.processors import processors
 from contract.result import Provenance
 from contract.task import Task
 
@@ -38,8 +39,7 @@ def process_started_at() -> datetime:
 
 def threads_for(task: Task) -> int:
     """`TRAIN_THREADS`, else every processor that this process may use."""
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return task.train.threads or available
+    return task.train.threads or processors()
 
 
 def provenance(task: Task, attempt: str, device: str | None) -> Provenance:

@@ -171,6 +171,7 @@ def result(
             tokens_seen=fitted.tokens_seen,
             longest_comment=longest(comments, prepared.tokenizer),
             dtype=prepared.precision.name,
+            dtype_fallback=prepared.precision.fallback,
             peak_memory_bytes=machine.peak_memory_bytes(),
             **asdict(prepared.anatomy),
         ),

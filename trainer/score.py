@@ -1,7 +1,7 @@
 """Predictions to metrics. No torch in here."""
 
-import tempfile
 from functools import cache
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +45,6 @@ def negative_log_likelihood(true: list[int], probabilities: NDArray[np.float64])
 
 @cache
 def _metrics() -> tuple[Accuracy, PerLabel]:
-    # evaluate makes a cache folder even for metrics in memory; the home folder may be read-only.
-    folder = tempfile.mkdtemp(prefix="metrics-")
-    return Accuracy(keep_in_memory=True, cache_dir=folder), PerLabel(keep_in_memory=True, cache_dir=folder)
+    # evaluate makes a cache folder even for metrics in memory, and only then; the home folder may be read-only.
+    with TemporaryDirectory(prefix="metrics-") as folder:
+        return Accuracy(keep_in_memory=True, cache_dir=folder), PerLabel(keep_in_memory=True, cache_dir=folder)

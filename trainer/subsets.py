@@ -1,12 +1,12 @@
 """`python -m trainer.subsets`: the study's twelve subsets written out for inspection, ids and labels without text."""
 
-import argparse
 import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from contract.command_line import Parser, tell
 from contract.exits import BadInput, ProgramError
 from contract.grid import load_grid
 from contract.revision import resolve
@@ -19,16 +19,15 @@ _SPLITS = ("train", "validation", "test")
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Write one TSV a subset and an index with hashes; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="trainer.subsets", description=__doc__)
+    parser = Parser(prog="trainer.subsets", description=__doc__)
     parser.add_argument("--source", default="hub", help="hub, synthetic, or a folder with the corpus (default: hub)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the draw (default: 0)")
     parser.add_argument("--out", type=Path, required=True, help="folder for the files")
-    args = parser.parse_args(argv)
     try:
+        args = parser.parse_args(argv)
         index = write_subsets(_tasks(args.source, args.seed), args.out)
     except ProgramError as error:
-        sys.stderr.write(f"trainer.subsets: error: {error}\n")
-        return error.exit_code.number
+        return tell("trainer.subsets", error)
     for row in index:
         sys.stdout.write(f"{row['subset']:10} {row['comments']:6} comments  train {row['train']['sha256'][:16]}\n")
     return 0

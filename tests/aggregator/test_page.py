@@ -155,6 +155,19 @@ def test_cells_that_ran_differently_are_seen(desk: Desk):
     assert "- device: NVIDIA L4, cpu" in desk.text("results.md").splitlines()
 
 
+def test_a_variant_names_its_settings_on_every_page(desk: Desk):
+    desk.grid(hyper={"learning_rate": 1e-3}, per_model={"bert": {"hyper": {"epochs": 9}}})
+    study.fill(desk.store, desk.tasks, damage=False)
+    desk.report()
+    words = "Settings other than the study's: hyper.learning_rate = 0.001; hyper.epochs = 9 (BERT (110M))."
+    assert words in desk.text("results.md")
+    assert words in Page(desk.text("report.html")).text
+    assert {row["settings"] for row in desk.rows()} == {
+        "hyper.learning_rate=0.001",
+        "hyper.learning_rate=0.001 hyper.epochs=9",
+    }
+
+
 class TestPublishedFigures:
     """The study's numbers beside ours, in both pages."""
 
@@ -165,8 +178,14 @@ class TestPublishedFigures:
         desk.report()
         lines = desk.text("results.md").splitlines()
         assert "| Qwen 2.5 (1.5B) | 16 labels x 2400 | 56.67 | 60.00 | +3.33 |" in lines
-        assert "| every model | 16 labels | under 60 | at most 60.00 | |" in lines
+        assert "| every model | 16 labels | under 60 | at most 60.00 (1 of 4) | |" in lines
         assert "Qwen 2.5 (1.5B) 16 labels x 2400 56.67 60.00 +3.33" in Page(desk.text("report.html")).text
+
+    def test_a_cell_that_failed_was_not_not_run(self, desk: Desk):
+        desk.grid(models=["bert"], labels=[16], samples=[800])
+        factories.publish(desk.store, factories.failure(desk.tasks[0]))
+        desk.report()
+        assert "| BERT (110M) | 16 labels x 800 | 8.75 | failed |  |" in desk.text("results.md").splitlines()
 
     def test_what_was_not_run_is_no_zero(self, desk: Desk):
         desk.report()

@@ -108,6 +108,7 @@ def test_a_finished_row_holds_the_result(desk: Desk):
         "dtype": "bf16",
         "random_weights": "false",
         "synthetic_data": "false",
+        "settings": "",
         "fingerprint": task.fingerprint(),
         "attempt": "a1",
         "log": "",

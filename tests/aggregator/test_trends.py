@@ -218,6 +218,20 @@ class TestByHand:
         assert "Qwen 2.5 (1.5B) and Gemma 3 (1B) have the highest" in model_comparison(successes).sentence
         assert "all have the same mean test accuracy, 90.0 %" in model_comparison(successes[:2]).sentence
 
+    def test_cells_of_other_settings_make_no_pair(self):
+        """The larger subset was trained longer: its gain is not one of data."""
+        small, large = finished({cell("bert", 2, 800): 60.0, cell("bert", 2, 2400): 90.0})
+        longer = large.model_copy(update={"fingerprint_fields": large.fingerprint_fields | {"hyper.epochs": 50}})
+        assert data_size([small, longer]).sentence.startswith("Cannot be told")
+        assert "rises by 30.0 points" in data_size([small, large]).sentence
+
+    def test_models_of_other_settings_are_compared_and_said_to_be(self):
+        one, other = finished({cell("qwen2.5", 2, 800): 90.0, cell("bert", 2, 800): 80.0})
+        longer = other.model_copy(update={"fingerprint_fields": other.fingerprint_fields | {"hyper.epochs": 50}})
+        assert model_comparison([one, longer]).sentence.endswith("80.0 %. Their settings differ in hyper.epochs.")
+        real = other.model_copy(update={"fingerprint_fields": other.fingerprint_fields | {"data.revision": "hub"}})
+        assert model_comparison([one, real]).sentence.startswith("Cannot be told")
+
     def test_one_size_tells_nothing_about_size(self):
         successes = finished({cell("bert", 2, 800): 90.0, cell("bert", 4, 800): 60.0})
         assert data_size(successes).sentence == "Cannot be told: no two finished cells differ in samples alone."

@@ -12,8 +12,10 @@ from contract.grid import load_grid
 from contract.revision import resolve
 from contract.run import Run, load_run, record_run, run_names
 from contract.store import Store, open_store, run_key
+from contract.survey import Done, Missing, survey
 from contract.task import Task
 from tests.contract.strategies import tasks
+from tests.factories import publish, success
 
 
 @pytest.fixture
@@ -97,6 +99,17 @@ def test_a_run_of_other_numerics_says_so(store: Store):
     record_run(store, before.model_copy(update={"fingerprints": older}))
     with pytest.raises(BadInput, match="computes its cells differently"):
         record_run(store, before)
+
+
+def test_a_run_of_other_numerics_keeps_its_results(store: Store):
+    """After an update of the program its finished cells are still this run's, and nobody else's."""
+    older = {cell: f"{number:016x}" for number, cell in enumerate(smoke().fingerprints)}
+    record_run(store, smoke().model_copy(update={"fingerprints": older}))
+    recorded = load_run(store, "smoke").resolved_tasks(store.uri)
+    assert {task.cell.id: task.fingerprint() for task in recorded} == older
+    publish(store, success(recorded[0]))
+    assert [type(state) for state in survey(recorded, store)] == [Done, *[Missing] * 4]
+    assert recorded[0].to_env() == smoke().resolved_tasks(store.uri)[0].to_env()
 
 
 def test_a_record_cut_anywhere_is_named(store: Store):

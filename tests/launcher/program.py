@@ -26,6 +26,8 @@ class Launcher:
     def __init__(self, folder: Path) -> None:
         self.results = folder / "results"
         self.grid_file = folder / "tiny.yaml"
+        self._book = folder / "lives"
+        self._book.mkdir()
         self.grid(0)
 
     def grid(self, *seeds: int) -> None:
@@ -36,7 +38,8 @@ class Launcher:
         return [sys.executable, "-m", "launcher", verb, *grid, "--results-uri", str(self.results), *options]
 
     def environment(self, seconds: float = 0.1) -> dict[str, str]:
-        return dict(os.environ) | {"LAUNCHER_TRAINER_COMMAND": TRAINER, "STANDIN_SECONDS": str(seconds)}
+        standin = {"STANDIN_SECONDS": str(seconds), "STANDIN_BOOK": str(self._book)}
+        return dict(os.environ) | {"LAUNCHER_TRAINER_COMMAND": TRAINER} | standin
 
     def __call__(self, verb: str, *options: str, seconds: float = 0.1) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -55,6 +58,10 @@ class Launcher:
     def json(self, verb: str, *options: str) -> Any:
         """What the verb prints on stdout, which must be JSON and nothing else."""
         return json.loads(self(verb, "--json", *options).stdout)
+
+    def lives(self) -> list[dict[str, Any]]:
+        """Every trainer that was started: its cell, its GPU, when it began and ended, whether its result was first."""
+        return [json.loads(path.read_text() or "{}") for path in sorted(self._book.iterdir())]
 
     def published(self) -> list[str]:
         """Every result there is, as cell/fingerprint."""

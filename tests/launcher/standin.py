@@ -1,14 +1,18 @@
 """A stand-in for the trainer: real environment, real store, real documents, and no training.
 
-The seed says how it ends: below 10 with a result, else as ENDINGS has it. It takes STANDIN_SECONDS.
+The seed says how it ends: below 10 with a result, else as ENDINGS has it. It takes STANDIN_SECONDS. Beside the store it
+keeps a book of its lives, which no launcher reads.
 """
 
+import json
 import os
 import sys
 import time
 from enum import IntEnum
+from pathlib import Path
 
-from contract.store import open_store
+from contract.result import encode
+from contract.store import open_store, result_key
 from tests.factories import failure, progress, publish, success
 from trainer.provenance import new_attempt
 from trainer.settings import task_from_environment
@@ -27,6 +31,10 @@ def main() -> int:
     task = task_from_environment(os.environ)
     store = open_store(task.results.uri)
     attempt = new_attempt()
+    life = Path(os.environ["STANDIN_BOOK"]) / f"{attempt}.json"
+    gpu = os.environ.get("CUDA_VISIBLE_DEVICES")
+    story = {"cell": task.cell.id, "gpu": gpu, "began": time.time(), "ended": None, "published": False}
+    life.write_text(json.dumps(story))
     publish(store, progress(task, attempt=attempt).model_copy(update={"interval_seconds": 0.5}))
     time.sleep(float(os.environ.get("STANDIN_SECONDS", "0.1")))
     match task.cell.seed:
@@ -42,7 +50,8 @@ def main() -> int:
         case Ending.NOTHING:
             return 0
         case _:
-            publish(store, success(task))
+            published = store.publish(result_key(task.cell.id, task.fingerprint()), encode(success(task)))
+            life.write_text(json.dumps(story | {"ended": time.time(), "published": published}))
             return 0
 
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -52,20 +53,34 @@ def test_an_interrupted_submit_ends_its_children(launcher: Launcher, number: sig
     assert len(launcher.published()) >= 1
 
 
-def test_ten_kills_at_random_moments_and_every_cell_is_there_once(launcher: Launcher):
-    launcher.grid(0, 1)
-    moments = random.Random(20261124)
+def kill_a_submit(launcher: Launcher, after_seconds: float) -> None:
+    """SIGKILL it so long after its first trainer began."""
+    wait_until(lambda: "running" not in launcher.states().values())  # a killed trainer counts as alive for a while
+    before = len(launcher.lives())
     command = launcher.command("submit", "--yes", "--workers", "2")
+    submit = subprocess.Popen(command, env=launcher.environment(seconds=1), stderr=subprocess.DEVNULL)
+    wait_until(lambda: len(launcher.lives()) > before or submit.poll() is not None)
+    time.sleep(after_seconds)
+    os.kill(submit.pid, signal.SIGKILL)
+    submit.wait()
+    wait_until(lambda: processes_on(launcher.results) == [])
+
+
+@pytest.mark.timeout(900)
+def test_ten_kills_at_random_moments_and_every_cell_is_finished_once(launcher: Launcher):
+    """Each kill meets at least one trainer at work; nothing that was finished is trained again."""
+    launcher.grid(0, 1, 2, 3)
+    moments = random.Random(20261124)
     for _ in range(10):
-        process = subprocess.Popen(command, env=launcher.environment(seconds=0.3), stderr=subprocess.DEVNULL)
-        time.sleep(moments.uniform(0.1, 1.5))
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-        wait_until(lambda: processes_on(launcher.results) == [])
-    done = launcher("submit", "--yes", seconds=0.3)
+        kill_a_submit(launcher, after_seconds=moments.uniform(0, 1.5))
+    assert len(launcher.lives()) >= 10
+    done = launcher("submit", "--yes", seconds=0.1)
     assert done.returncode == 0, done.stderr
-    cells = [key.split("/")[1] for key in launcher.published()]
-    assert len(cells) == len(set(cells)) == 8
+    finished = Counter(life["cell"] for life in launcher.lives() if life["ended"])
+    assert finished.keys() <= {key.split("/")[1] for key in launcher.published()}
+    assert all(life["published"] for life in launcher.lives() if life["ended"])
+    assert set(finished.values()) == {1}
+    assert len(launcher.published()) == 16
 
 
 def test_a_cell_that_somebody_else_runs_is_awaited(launcher: Launcher):

@@ -1,9 +1,11 @@
 """plan, submit, status, retry and logs as a user runs them."""
 
 import json
+import subprocess
 
 import pytest
 
+from contract.run import Run, load_run, record_run
 from contract.store import attempt_key, open_store
 from tests.factories import failure, progress, publish, success
 from tests.launcher.program import Launcher
@@ -64,6 +66,22 @@ def test_the_same_run_with_other_settings_is_refused(launcher: Launcher):
     assert len(launcher.published()) == 4
 
 
+def test_a_plan_says_that_its_submit_would_be_refused(launcher: Launcher):
+    launcher("submit", "--yes")
+    plan = launcher("plan", "--set", "hyper.epochs=2")
+    assert plan.returncode == 0
+    assert "A submit would be refused: run 'tiny' asks for something else: hyper.epochs was 5, now 2" in plan.stdout
+    assert "hyper.epochs was 5" in launcher.json("plan", "--set", "hyper.epochs=2")["refused"]
+    assert launcher.json("plan")["refused"] is None
+
+
+def test_a_refused_submit_asks_nothing_first(launcher: Launcher):
+    launcher("submit", "--yes")
+    refused = launcher("submit", "--set", "hyper.epochs=2")
+    assert refused.returncode == 2
+    assert len(refused.stderr.splitlines()) == 1
+
+
 def test_status_and_retry_know_the_runs_settings(launcher: Launcher):
     launcher("submit", "--yes", "--set", "hyper.epochs=2")
     assert set(launcher.states("--run", "tiny").values()) == {"done"}
@@ -109,7 +127,7 @@ def test_every_state_is_told_apart(launcher: Launcher):
     assert status.returncode == 3
     states = [cell["state"] for cell in launcher.json("status")["cells"]]
     assert states == ["done", "running", "lost", "failed", "stale", "missing", "missing", "missing"]
-    for words in ("step 300 of 900", "a retry would end the same", "no sign since step 300", "hyper.epochs 9 -> 5"):
+    for words in ("step 300 of 900", "a retry would end the same", "last sign at step 300", "hyper.epochs 9 -> 5"):
         assert words in status.stdout
 
 
@@ -128,6 +146,14 @@ def test_time_is_estimated_from_finished_cells(launcher: Launcher):
     plan = launcher.json("plan", "--workers", "1")
     assert plan["estimate"] == {"cell_seconds": 100, "unmeasured_cells": 2, "workers": 1}
     assert plan["totals"] == {"reuse": 1, "run": 3}
+
+
+def test_a_result_of_other_settings_tells_how_long_it_takes(launcher: Launcher):
+    """Twice the epochs take twice as long."""
+    store = open_store(str(launcher.results))
+    publish(store, success(tasks_of(launcher)[0], seconds=100))
+    plan = launcher.json("plan", "--set", "hyper.epochs=10", "--only", "model=bert,labels=2", "--workers", "1")
+    assert plan["estimate"]["cell_seconds"] == pytest.approx(200, rel=0.02)
 
 
 def test_json_is_alone_on_stdout(launcher: Launcher):
@@ -158,13 +184,18 @@ def test_logs_of_a_cell_that_is_not_in_the_run(launcher: Launcher):
         (("submit", "--yes", "--only", "model=gpt9"), ["gpt9", "qwen2.5"]),
         (("submit", "--yes", "--only", "labels"), ["--only 'labels'"]),
         (("submit", "--yes", "--only", "labels=16"), ["matches no cell"]),
+        (("submit", "--yes", "--only", "labels=2,labels=4"), ["labels=2,labels=4", "repeat --only"]),
         (("submit", "--yes", "--seeds", "0,x"), ["--seeds '0,x'"]),
+        (("submit", "--yes", "--seeds", "0,00"), ["--seeds '0,00'", "distinct"]),
         (("submit", "--yes", "--workers", "0"), ["--workers '0'"]),
         (("submit", "--yes", "--set", "hyper.epochs=0"), ["hyper.epochs=0"]),
         (("submit", "--yes", "--backend", "slurm"), ["slurm", "local"]),
         (("plan", "--run", "UPPER", "--grid", "smoke"), ["UPPER"]),
         (("status", "--run", "nosuch"), ["nosuch"]),
         (("plan", "--grd"), ["--grd"]),
+        (("status", "--set", "hyper.epochs=2"), ["--set"]),
+        (("retry", "--seeds", "3"), ["--seeds"]),
+        (("logs", "bert-l2-n80-s0", "--json"), ["--json"]),
     ],
 )
 def test_mistakes_are_one_line_and_exit_code_2(launcher: Launcher, options: tuple[str, ...], words: list[str]):
@@ -176,6 +207,48 @@ def test_mistakes_are_one_line_and_exit_code_2(launcher: Launcher, options: tupl
     for word in words:
         assert word in last
     assert launcher.published() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("LAUNCHER_WORKERS", "many", ["LAUNCHER_WORKERS=many", "integer"]),
+        ("LAUNCHER_TRAINER_COMMAND", "/nonexistent/python -m trainer", ["/nonexistent/python", "no such program"]),
+        ("LAUNCHER_TRAINER_COMMAND", "'python", ["LAUNCHER_TRAINER_COMMAND='python", "no closing quotation"]),
+    ],
+)
+def test_a_bad_setting_is_one_line_and_nothing_is_recorded(launcher: Launcher, name: str, value: str, words: list[str]):
+    environment = launcher.environment() | {name: value}
+    done = subprocess.run(launcher.command("submit", "--yes"), env=environment, capture_output=True, text=True)
+    assert done.returncode == 2
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("launcher: error:")
+    for word in words:
+        assert word in last
+    assert not list(launcher.results.rglob("*.json"))
+
+
+def test_the_shells_own_variables_do_not_reach_a_cell(launcher: Launcher):
+    """Each of them would make a trainer refuse to start, or train something else."""
+    shell = {"DATA": "/data", "LOG": "debug", "RESULT_URI": "elsewhere", "MODEL_DIR": "/m", "HYPER_EPOCHS": "77"}
+    environment = launcher.environment() | shell
+    done = subprocess.run(launcher.command("submit", "--yes"), env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert len(launcher.published()) == 4
+
+
+def test_a_run_of_another_version_is_shown_and_not_retried(launcher: Launcher):
+    store = open_store(str(launcher.results))
+    asked = Run.of("tiny", tasks_of(launcher))
+    record_run(store, asked.model_copy(update={"fingerprints": dict.fromkeys(asked.fingerprints, "0" * 16)}))
+    old, other = load_run(store, "tiny").resolved_tasks(store.uri)[:2]
+    publish(store, success(old))
+    publish(store, failure(other))
+    assert list(launcher.states().values()) == ["done", "failed", "missing", "missing"]
+    retried = launcher("retry")
+    assert retried.returncode == 2
+    assert "another version" in retried.stderr
+    assert "--run" in retried.stderr
 
 
 def test_a_store_that_cannot_be_written(launcher: Launcher):

@@ -15,6 +15,7 @@ import pytest
 from contract.result import Failure, Progress, Success, decode
 from contract.store import DirStore, Store, open_store
 from tests.trainer.environment import without_settings
+from trainer.corpus import CORPUS_LABELS
 
 SMALL = {
     "CELL_MODEL": "bert",
@@ -25,6 +26,9 @@ SMALL = {
     "MODEL_WEIGHTS": "random",
     "TRAIN_THREADS": "1",
 }
+
+LABELS = "\n".join(CORPUS_LABELS)
+NAMESPACE = ["unshare", "--user", "--map-root-user", "--mount"]
 
 
 def environment(results: Path | str, **changes: str) -> dict[str, str]:
@@ -73,7 +77,8 @@ def test_one_result_that_vouches_for_its_artifacts(finished):
         "log.txt",
     }
     for artifact in success.artifacts.values():
-        assert len(store.get(artifact.key)) == artifact.bytes
+        data = store.get(artifact.key)
+        assert (len(data), hashlib.sha256(data).hexdigest()) == (artifact.bytes, artifact.sha256)
 
 
 def test_the_result_is_complete_enough_to_judge_it(finished):
@@ -118,6 +123,19 @@ def test_a_finished_cell_is_not_trained_again(finished):
     assert again.returncode == 0
     assert "already-published" in again.stdout
     assert list(store.list("")) == before
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[: len(data) // 2], lambda data: data.replace(b"0.5", b"0.9")])
+def test_a_damaged_result_is_neither_believed_nor_overwritten(finished, tmp_path: Path, damage):
+    store, _ = finished
+    key = only(list(store.list("results/")))
+    damaged = damage(store.get(key))
+    DirStore(tmp_path).put(key, damaged)
+    done = run(tmp_path)
+    assert done.returncode == 2
+    assert f"{key} in {tmp_path} cannot be trusted" in done.stderr
+    assert "delete it, then submit again" in done.stderr
+    assert DirStore(tmp_path).get(key) == damaged
 
 
 def test_a_bucket_gets_the_same_result_as_a_folder(finished, minio, bucket, monkeypatch):
@@ -223,6 +241,16 @@ def test_weights_that_are_cut_short(tmp_path: Path, weights: Path, kept: int):
     refused(tmp_path, "model.safetensors", "cut short", MODEL_WEIGHTS=str(weights.parent))
 
 
+def test_a_refused_cell_is_failed_and_not_missing(tmp_path: Path, weights: Path):
+    """Catches a grid whose cells all end before they begin and whose report says that they never started."""
+    (weights / "config.json").write_text('{"model_type": "gpt2"}')
+    run(tmp_path / "results", MODEL_WEIGHTS=str(weights.parent))
+    store = DirStore(tmp_path / "results")
+    failure = decode(store.get(only(documents(store, "failure.json"))), Failure)
+    assert (failure.error, failure.exit_code) == ("bad-input", 2)
+    assert documents(store, "log.txt")
+
+
 def test_weights_with_a_shard_missing(tmp_path: Path, weights: Path):
     index = {"weight_map": {"embeddings": "model.safetensors", "encoder": "model-2.safetensors"}}
     (weights / "model.safetensors.index.json").write_text(json.dumps(index))
@@ -257,9 +285,13 @@ def test_corpus_folder_without_a_corpus(tmp_path: Path):
 
 
 def test_corpus_that_changed_since_the_plan(tmp_path: Path):
-    files = {"train.tsv": "a\t0\tx\n", "test.tsv": "b\t0\ty\n", "labels.txt": "admiration"}
-    corpus = folder(tmp_path / "c", files)
+    corpus = folder(tmp_path / "c", {"train.tsv": "a\t0\tx\n", "test.tsv": "b\t0\ty\n", "labels.txt": LABELS})
     refused(tmp_path, "DATA_REVISION=sha256:00", "changed", DATA_SOURCE=corpus, DATA_REVISION="sha256:00")
+
+
+def test_corpus_that_is_cut_short(tmp_path: Path):
+    corpus = folder(tmp_path / "c", {"train.tsv": "a\t0\tx\nb\t1", "test.tsv": "b\t0\ty\n", "labels.txt": LABELS})
+    refused(tmp_path, "train.tsv", "cut short", DATA_SOURCE=corpus)
 
 
 def test_results_that_cannot_be_written(tmp_path: Path):
@@ -278,23 +310,39 @@ def test_more_samples_than_there_are(tmp_path: Path):
 
 
 def refused(tmp_path: Path, *words: str, **changes: str) -> None:
-    """Exit code 2, one line with these words, and nothing that looks like a result."""
+    """Exit code 2, one line with these words, nothing that looks like a result, and no traceback.
+
+    Once the cell has a fingerprint the store knows why as well.
+    """
     done = run(tmp_path / "results", **changes)
-    assert done.returncode == 2
-    assert done.stderr.count("\n") == 1
-    for word in words:
-        assert word in done.stderr
-    assert not list(DirStore(tmp_path / "results").list("results/"))
+    assert done.returncode == 2, done.stdout + done.stderr
+    store = DirStore(tmp_path / "results")
+    assert list(store.list("results/")) == []
+    told = done.stderr.splitlines() or [line for line in done.stdout.splitlines() if " failed " in line]
+    recorded = [decode(store.get(key), Failure).message for key in documents(store, "failure.json")]
+    assert len(told) == 1
+    assert "Traceback" not in done.stdout + done.stderr
+    for line in told + recorded:
+        for word in words:
+            assert word in line
+    assert bool(recorded) != bool(done.stderr)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="mounts a small tmpfs in a namespace of its own: Linux only")
+def may_mount() -> bool:
+    """Whether this user may mount a file system in a namespace of its own."""
+    try:
+        return subprocess.run([*NAMESPACE, "true"], capture_output=True).returncode == 0
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not may_mount(), reason="needs user namespaces to mount a full disk: sysctl or container forbid it")
 def test_a_full_disk_while_publishing(tmp_path: Path):
     """The store has room for the progress object and not for the adapter."""
     mount = f"mount -t tmpfs -o size=80k none {tmp_path}"
     script = f"{mount} && {sys.executable} -m trainer; code=$?; ls -R {tmp_path}; exit $code"
     environ = environment(tmp_path)
-    command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script]
-    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=300)
+    done = subprocess.run([*NAMESPACE, "sh", "-c", script], env=environ, capture_output=True, text=True, timeout=300)
     assert done.returncode == 12, done.stdout + done.stderr
     assert "No space left" in done.stdout
     assert "store-failed" in done.stdout

@@ -170,6 +170,44 @@ def test_parquet_and_tsv_are_the_same_corpus(tmp_path: Path):
     assert load(task(cell=cell, data={"source": str(tmp_path / "parquet")})) == load(from_tsv)
 
 
+def test_a_clone_of_the_hubs_repository_is_read(tmp_path: Path):
+    """Beside `simplified` it holds `raw`, whose rows are others."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    for name in ("raw", "simplified"):
+        (tmp_path / name).mkdir()
+    pq.write_table(pa.table({"text": ["x"], "rater_id": [1]}), tmp_path / "raw" / "train-00000-of-00001.parquet")
+    for split in ("train", "test"):
+        found = rows(split, 2, 20)
+        columns = {
+            "text": [row.text for row in found],
+            "labels": [[CORPUS_LABELS.index(row.emotions[0])] for row in found],
+            "id": [row.id for row in found],
+        }
+        pq.write_table(pa.table(columns), tmp_path / "simplified" / f"{split}-00000-of-00001.parquet")
+    request = task(cell={"model": "bert", "labels": 2, "samples": 40}, data={"source": str(tmp_path)})
+    assert len(load(request).train) == 36
+
+
+@pytest.mark.parametrize("found", [CORPUS_LABELS[::-1], CORPUS_LABELS[:2], (*CORPUS_LABELS, "hope")])
+def test_labels_in_another_order_are_another_corpus(tmp_path: Path, found: tuple[str, ...]):
+    """Catches a cell that learns the wrong emotion under the right name."""
+    request = corpus(tmp_path)
+    (tmp_path / "labels.txt").write_text("\n".join(found))
+    with pytest.raises(BadInput, match=r"labels\.txt has not GoEmotions' 28 labels"):
+        load(request)
+
+
+def test_line_ends_of_another_system_are_refused(tmp_path: Path):
+    """Catches ids that end in a carriage return, and so another draw."""
+    request = corpus(tmp_path)
+    path = tmp_path / "train.tsv"
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    with pytest.raises(BadInput, match=r"train\.tsv has line ends of another system"):
+        load(request)
+
+
 def test_a_truncated_parquet_file_is_refused(tmp_path: Path):
     for split in ("train", "test"):
         (tmp_path / f"{split}-0.parquet").write_bytes(b"PAR1 and no more")

@@ -1,4 +1,4 @@
-"""SIGTERM ends a cell as preempted, whatever the libraries in between make of it."""
+"""Ends of a cell by name; SIGTERM ends it as preempted, whatever the libraries in between make of it."""
 
 import os
 import signal
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from contract.exits import BadInput, SourceUnavailable, StoreFailed
 from trainer.failures import Preempted, Termination, exit_code_of
 
 
@@ -34,6 +35,36 @@ def wrap() -> None:
         sigterm()
     except Exception as error:
         raise RuntimeError("Caught an error in DataLoader worker 0") from error
+
+
+class AcceleratorError(RuntimeError):
+    """Called as torch calls its own, which is known by its name."""
+
+
+class OutOfMemoryError(RuntimeError):
+    """Likewise."""
+
+
+@pytest.mark.parametrize(
+    ("error", "name"),
+    [
+        (MemoryError(), "out-of-memory"),
+        (OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"), "out-of-memory"),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), "out-of-memory"),
+        (AcceleratorError("CUDA error: out of memory"), "out-of-memory"),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"), "out-of-memory"),
+        (AcceleratorError("CUDA error: an illegal memory access was encountered"), "device-failed"),
+        (RuntimeError("CUDA error: unspecified launch failure"), "device-failed"),
+        (RuntimeError("CUBLAS_STATUS_EXECUTION_FAILED when calling cublasGemmEx"), "device-failed"),
+        (SourceUnavailable("the hub did not deliver"), "source-unavailable"),
+        (StoreFailed("cannot write"), "store-failed"),
+        (BadInput("unknown model"), "bad-input"),
+        (KeyError("labels"), "unexpected-error"),
+        (KeyboardInterrupt(), "unexpected-error"),
+    ],
+)
+def test_each_end_has_its_exit_code(error: BaseException, name: str):
+    assert exit_code_of(error).name == name
 
 
 def test_before_sigterm_nothing_is_raised_and_no_error_renamed(termination: Termination):

@@ -13,8 +13,10 @@ help:
 	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' Makefile
 
 demo: $(READY) ## train the demo grid (minilm really learns), then draw its report into demo-report/
-	$(BIN)/python -m launcher submit --grid demo --results-uri demo-results --set minilm:model.weights=$(WEIGHTS) --yes
-	$(BIN)/python -m aggregator report --grid demo --results-uri demo-results --out demo-report
+	@code=0; \
+	$(BIN)/python -m launcher submit --grid demo --results-uri demo-results --set minilm:model.weights=$(WEIGHTS) --yes || code=$$?; \
+	$(BIN)/python -m aggregator report --grid demo --results-uri demo-results --out demo-report || code=$$?; \
+	exit $$code
 
 test: $(READY) binaries ## run all tests; GOEMOTIONS_DIR=FOLDER adds those on the real corpus
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup

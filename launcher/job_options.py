@@ -1,0 +1,64 @@
+"""What a cluster's user decides about the Jobs: image, names, deadlines, resources."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, PositiveInt
+
+from contract.cell import known_model
+from contract.task import Settings
+
+LabelValue = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$")]
+"""A label's value, as Kubernetes defines it, but not empty."""
+ObjectName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]
+Namespace = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
+Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|[MGTPE]|[KMGTPE]i)?$")]
+"""An amount of a resource, such as 500m, 4 or 16Gi."""
+
+
+class ModelOptions(Settings):
+    """What one model needs; unset is what job.yaml says. A resource is requested and limited by the same amount."""
+
+    cpu: Quantity | None = None
+    """Processors."""
+    memory: Quantity | None = None
+    """Bytes, those in /dev/shm included."""
+    ephemeral_storage: Quantity | None = None
+    """Bytes on the node's disk: /tmp, the caches with the model's weights, and the log."""
+    node_selector: dict[str, LabelValue] = {}
+    """Labels of the nodes for this model, in addition to those for all."""
+
+
+class JobOptions(Settings):
+    """How the cells of a run become Jobs. Image and owner have no default that would be right for anybody."""
+
+    image: str = Field(min_length=1)
+    """The trainer's image, by digest (`emotion-grid-trainer@sha256:...`), so that all attempts run the same."""
+    owner: LabelValue
+    """Who submits: a label that tells apart two people's runs in one namespace."""
+    namespace: Namespace = "emotion-grid"
+    image_pull_secrets: tuple[ObjectName, ...] = ()
+    """Secrets for the image's registry, by name."""
+    secrets: tuple[ObjectName, ...] = ("emotion-grid-store",)
+    """Secrets whose keys become environment variables: the store's credentials and, for gated models, HF_TOKEN."""
+    attempts: int = Field(default=3, ge=1, le=10)
+    """Pods of a cell that may fail, each from the start, before its Job does; evictions do not count."""
+    deadline_minutes: PositiveInt = 120
+    """Time for one attempt on its node, pulling the image included. The longest cells of the study, 2,700 steps, take
+    45 minutes at one step a second."""
+    queue_allowance_minutes: PositiveInt = 2880
+    """Time for waiting and for disrupted attempts, on top of all attempts' own. The sixty cells of the full grid, one
+    after another on a single GPU at 45 minutes each, take 45 hours."""
+    node_selector: dict[str, LabelValue] = {}
+    """Labels of the nodes for cells, in addition to job.yaml's."""
+    per_model: dict[Annotated[str, AfterValidator(known_model)], ModelOptions] = {}
+    """Needs of single models, by registered name."""
+
+    @property
+    def deadline_seconds(self) -> int:
+        """Of one pod."""
+        return 60 * self.deadline_minutes
+
+    @property
+    def job_deadline_seconds(self) -> int:
+        """Of the Job, whose clock also runs while its pods wait for a GPU and while disrupted pods are replaced."""
+        return 60 * (self.queue_allowance_minutes + self.attempts * self.deadline_minutes)

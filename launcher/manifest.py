@@ -1,0 +1,139 @@
+"""From a task to the Job that runs it: k8s/job.yaml, filled in.
+
+`job_manifest` is pure; what it returns is what a client sends.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from copy import deepcopy
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from contract.cell import Cell
+from contract.exits import BadInput
+from contract.task import Task
+from launcher.job_options import JobOptions, ModelOptions
+
+CONTAINER = "trainer"
+"""The container of job.yaml that runs the cell."""
+PREFIX = "emotion-grid"
+RUN_LABEL = f"{PREFIX}/run"
+CELL_LABEL = f"{PREFIX}/cell"
+OWNER_LABEL = f"{PREFIX}/owner"
+FINGERPRINT_ANNOTATION = f"{PREFIX}/fingerprint"
+"""Two Jobs of one name ask for the same exactly if it is equal (Task.fingerprint)."""
+
+_NAME_LENGTH = 63
+"""Of a DNS label, and of the label `batch.kubernetes.io/job-name` that the Job controller puts on pods."""
+_HASH_DIGITS = 12
+"""48 bits: among 5,000 cut names two are equal with a chance of 4e-8."""
+
+Template = dict[str, Any]
+
+
+def load_template(path: Path | None = None) -> Template:
+    """job.yaml, by default the one that comes with the program.
+
+    Raises BadInput when it cannot be read, is no YAML, or has no container to run the cell in.
+    """
+    source: Traversable = path or _own_template()
+    try:
+        content = yaml.safe_load(source.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        reason = getattr(error, "strerror", None) or getattr(error, "problem", None) or error
+        said = " ".join(str(reason).split())
+        raise BadInput(f"cannot read {source}: {said}; restore it from the repository's k8s/job.yaml") from error
+    if (names := _container_names(content)).count(CONTAINER) != 1:
+        found = ", ".join(map(str, names)) or "none"
+        raise BadInput(
+            f"{source} must have one container {CONTAINER!r} under spec.template.spec.containers, not {found}; "
+            "restore it from the repository's k8s/job.yaml"
+        )
+    return dict(content)
+
+
+def _own_template() -> Traversable:
+    """In a wheel it lies in the package (pyproject.toml), in a checkout in k8s/."""
+    packaged = resources.files("launcher") / "job.yaml"
+    return packaged if packaged.is_file() else Path(__file__).parents[1] / "k8s" / "job.yaml"
+
+
+def _container_names(content: Any) -> list[Any]:
+    for key in ("spec", "template", "spec", "containers"):
+        content = content.get(key) if isinstance(content, dict) else None
+    return [each.get("name") for each in content if isinstance(each, dict)] if isinstance(content, list) else []
+
+
+def job_manifest(task: Task, run: str, options: JobOptions, template: Template) -> dict[str, Any]:
+    """The Job that runs `task`, which must be resolved, as part of `run` (a name like contract.grid.RUN_NAME).
+
+    `template` is load_template()'s and stays as it was.
+    """
+    job = deepcopy(template)
+    labels = job_labels(task.cell, run, options.owner)
+    _merge(job, "metadata", {"name": job_name(run, task.cell), "namespace": options.namespace})
+    _merge(job["metadata"], "labels", labels)
+    _merge(job["metadata"], "annotations", {FINGERPRINT_ANNOTATION: task.fingerprint()})
+    job["spec"] |= {"backoffLimit": options.attempts - 1, "activeDeadlineSeconds": options.job_deadline_seconds}
+    _merge(job["spec"]["template"], "metadata", {})
+    _merge(job["spec"]["template"]["metadata"], "labels", labels)
+    _fill_pod(job["spec"]["template"]["spec"], task, options)
+    return job
+
+
+def job_name(run: str, cell: Cell) -> str:
+    """A DNS label that is another one for every other (run, cell); readable whole where it fits.
+
+    A whole name ends in the seed, `-s0`; a cut one in hexadecimal digits, which know no `s`: so the two never meet.
+    """
+    name = f"{run}-{cell.id}"
+    if len(name) <= _NAME_LENGTH:
+        return name
+    digest = hashlib.sha256(f"{run}/{cell.id}".encode()).hexdigest()[:_HASH_DIGITS]
+    return f"{name[: _NAME_LENGTH - _HASH_DIGITS - 1].rstrip('-')}-{digest}"
+
+
+def job_labels(cell: Cell, run: str, owner: str) -> dict[str, str]:
+    """By which the Jobs of a run, and the pods of a Job, are found."""
+    return {
+        "app.kubernetes.io/instance": run,
+        RUN_LABEL: run,
+        CELL_LABEL: cell.id,
+        OWNER_LABEL: owner,
+        **{f"{PREFIX}/{name}": str(value) for name, value in cell.model_dump().items()},
+    }
+
+
+def _fill_pod(pod: dict[str, Any], task: Task, options: JobOptions) -> None:
+    needs = options.per_model.get(task.cell.model, ModelOptions())
+    pod["activeDeadlineSeconds"] = options.deadline_seconds
+    _merge(pod, "nodeSelector", options.node_selector | needs.node_selector)
+    _extend(pod, "imagePullSecrets", [{"name": name} for name in options.image_pull_secrets])
+    container = next(each for each in pod["containers"] if each["name"] == CONTAINER)
+    container["image"] = options.image
+    container["env"] = _environment(container.get("env") or [], task)
+    _extend(container, "envFrom", [{"secretRef": {"name": name}} for name in options.secrets])
+    amounts = {"cpu": needs.cpu, "memory": needs.memory, "ephemeral-storage": needs.ephemeral_storage}
+    _merge(container, "resources", {})
+    for kind in ("requests", "limits"):
+        _merge(container["resources"], kind, {name: amount for name, amount in amounts.items() if amount})
+
+
+def _environment(fixed: list[dict[str, Any]], task: Task) -> list[dict[str, Any]]:
+    """`fixed` and then the task. Kubernetes reads `$(NAME)` in a value as a reference and `$$` as one dollar."""
+    settings = task.to_env()
+    kept = [entry for entry in fixed if entry["name"] not in settings]
+    return kept + [{"name": name, "value": value.replace("$", "$$")} for name, value in settings.items()]
+
+
+def _merge(holder: dict[str, Any], name: str, entries: Mapping[str, Any]) -> None:
+    holder[name] = {**(holder.get(name) or {}), **entries}
+
+
+def _extend(holder: dict[str, Any], name: str, items: list[dict[str, Any]]) -> None:
+    if items:
+        holder[name] = [*(holder.get(name) or ()), *items]

@@ -1,0 +1,1 @@
+"""What k8s/ and the launcher's manifests are worth on a real control plane."""

@@ -42,7 +42,14 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds processes
 def test_an_interrupted_submit_ends_its_children(launcher: Launcher, number: signal.Signals):
     launcher.grid(0, 1)
     command = launcher.command("submit", "--yes", "--workers", "2")
-    process = subprocess.Popen(command, env=launcher.environment(seconds=2), stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        env=launcher.environment(seconds=2),
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell starts its background jobs, such as a run of these tests, with SIGINT ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     wait_until(lambda: len(launcher.published()) >= 1)
     wait_until(lambda: len(processes_on(launcher.results)) >= 1)
     process.send_signal(number)

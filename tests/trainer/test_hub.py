@@ -1,8 +1,5 @@
 """A hub that says no: a gated model is the user's to unlock, anything else may work another time."""
 
-import os
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,13 +7,7 @@ from pathlib import Path
 
 import pytest
 
-CELL = {
-    "CELL_MODEL": "llama3.2",
-    "CELL_LABELS": "2",
-    "CELL_SAMPLES": "80",
-    "DATA_SOURCE": "synthetic",
-    "TRAIN_THREADS": "1",
-}
+from tests.trainer.program import run
 
 
 class Hub(ThreadingHTTPServer):
@@ -71,9 +62,8 @@ def hub(request: pytest.FixtureRequest) -> Iterator[Hub]:
     indirect=["hub"],
 )
 def test_a_refusal_is_told_in_one_line(hub: Hub, exit_code: int, words: list[str], tmp_path: Path):
-    paths = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "HF_HOME": str(tmp_path / "hf")}
-    environ = paths | CELL | {"HF_ENDPOINT": hub.endpoint, "NO_PROXY": "*", "RESULTS_URI": str(tmp_path / "results")}
-    done = subprocess.run([sys.executable, "-m", "trainer"], env=environ, capture_output=True, text=True, timeout=300)
+    home = {"HF_HOME": str(tmp_path / "hf"), "HF_ENDPOINT": hub.endpoint, "NO_PROXY": "*"}
+    done = run(tmp_path / "results", CELL_MODEL="llama3.2", MODEL_WEIGHTS="hub", **home)
     assert done.returncode == exit_code, done.stdout + done.stderr
     (told,) = [line for line in done.stdout.splitlines() if " failed " in line]
     for word in words:

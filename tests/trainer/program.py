@@ -1,0 +1,43 @@
+"""The trainer as a process: one small cell, its environment, and what it left in the store."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from contract.result import Success, decode
+from contract.store import DirStore, Store
+from tests.trainer.environment import without_settings
+
+SMALL = {
+    "CELL_MODEL": "bert",
+    "CELL_LABELS": "2",
+    "CELL_SAMPLES": "80",
+    "HYPER_EPOCHS": "1",
+    "DATA_SOURCE": "synthetic",
+    "MODEL_WEIGHTS": "random",
+    "TRAIN_THREADS": "1",
+}
+
+
+def environment(results: Path | str, **changes: str) -> dict[str, str]:
+    return without_settings(dict(os.environ)) | SMALL | {"RESULTS_URI": str(results)} | changes
+
+
+def run(results: Path | str, **changes: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "trainer"]
+    environ = environment(results, **changes)
+    return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=580)
+
+
+def documents(store: DirStore, name: str) -> list[str]:
+    return [key for key in store.list("attempts/") if key.endswith(name)]
+
+
+def only(keys: list[str]) -> str:
+    assert len(keys) == 1, keys
+    return keys[0]
+
+
+def result_of(store: Store) -> Success:
+    return decode(store.get(only(list(store.list("results/")))), Success)

@@ -1,11 +1,10 @@
-"""The verbs: plan, submit, status, retry, logs."""
+"""The verbs: plan, submit, status, cancel, retry, logs."""
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, TextIO
+from typing import TextIO
 
 from contract.command_line import tell
 from contract.exits import INCOMPLETE, OK, BadInput, ExitCode, ProgramError
@@ -14,11 +13,13 @@ from contract.run import Run, check_run, record_run
 from contract.store import Store, open_store
 from contract.survey import Done, Failed, Lost, State, survey
 from contract.task import Task
-from launcher import request, show
+from launcher import cluster_verbs, request, show
 from launcher.gpus import visible_gpus
 from launcher.options import parser
 from launcher.plan import Step, estimate, measure, plan
 from launcher.settings import LauncherSettings, launcher_settings
+from launcher.submission import prepare
+from launcher.talk import confirmed, out, print_json, say
 
 _INTERRUPTED = 130
 """128 + SIGINT, as shells have it."""
@@ -30,6 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "plan": plan_verb,
         "submit": submit_verb,
         "status": status_verb,
+        "cancel": cancel_verb,
         "retry": retry_verb,
         "logs": logs_verb,
     }
@@ -41,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ProgramError as error:
         return tell("launcher", error)
     except KeyboardInterrupt:
-        _say("interrupted; finished results are kept, the same command goes on from there")
+        say("interrupted; finished results are kept, the same command goes on from there")
         return _INTERRUPTED
 
 
@@ -53,29 +55,28 @@ def plan_verb(args: argparse.Namespace, settings: LauncherSettings, store: Store
     refusal = _refusal(asked, store)
     if args.json:
         work = estimate(steps, measure(steps, store))
-        _print_json(show.plan_document(asked.run, steps, work, workers, refusal))
+        print_json(show.plan_document(asked.run, steps, work, workers, refusal))
     else:
         _show_plan(steps, store, workers, stream=sys.stdout)
         if refusal:
-            _print(f"A submit would be refused: {refusal}")
+            out(f"A submit would be refused: {refusal}")
     return OK
 
 
 def submit_verb(args: argparse.Namespace, settings: LauncherSettings, store: Store) -> ExitCode:
     """Run what is missing. Without a terminal, --yes stands for the answer."""
-    store.check_writable()
-    asked = request.from_grid(args, store)
-    run = Run.of(asked.run, asked.tasks)
-    check_run(store, run)
-    steps = plan(asked.chosen, survey(asked.chosen, store))
-    to_run = [step.task for step in steps if step.runs]
-    workers = _workers(args, settings, cells=len(to_run))
-    _show_plan(steps, store, workers, stream=sys.stderr)
-    if to_run and not args.yes and not _confirmed():
+    if _on_cluster(args, settings):
+        return cluster_verbs.submit(args, store)
+    if args.dry_run:
+        raise BadInput("--dry-run shows Jobs: add --backend kubernetes; for local cells `plan` shows what would run")
+    submission = prepare(args, store)
+    workers = _workers(args, settings, cells=len(submission.to_run))
+    _show_plan(submission.steps, store, workers, stream=sys.stderr)
+    if submission.to_run and not args.yes and not confirmed("run them?"):
         return INCOMPLETE
     command = settings.trainer()
-    record_run(store, run)
-    return _run_and_report(args, command, store, asked, to_run, workers)
+    record_run(store, submission.run)
+    return _run_and_report(args, command, store, submission.asked, submission.to_run, workers)
 
 
 def retry_verb(args: argparse.Namespace, settings: LauncherSettings, store: Store) -> ExitCode:
@@ -85,15 +86,24 @@ def retry_verb(args: argparse.Namespace, settings: LauncherSettings, store: Stor
     states = zip(asked.chosen, survey(asked.chosen, store), strict=True)
     to_run = [task for task, state in states if isinstance(state, Failed | Lost)]
     request.refuse_other_numerics(to_run)
-    _say(f"{len(to_run)} of {len(asked.chosen)} cells failed or were lost" + (": running them again" if to_run else ""))
+    say(f"{len(to_run)} of {len(asked.chosen)} cells failed or were lost" + (": running them again" if to_run else ""))
     workers = _workers(args, settings, cells=len(to_run))
     return _run_and_report(args, settings.trainer(), store, asked, to_run, workers)
 
 
 def status_verb(args: argparse.Namespace, settings: LauncherSettings, store: Store) -> ExitCode:
     """Show each cell's state."""
+    if _on_cluster(args, settings):
+        return cluster_verbs.status(args, store)
     asked = request.from_run(args, store)
     return _report(args, asked, survey(asked.chosen, store), rows=True)
+
+
+def cancel_verb(args: argparse.Namespace, settings: LauncherSettings, store: Store) -> ExitCode:
+    """Delete Jobs."""
+    if _on_cluster(args, settings):
+        return cluster_verbs.cancel(args, store)
+    raise BadInput("cancel deletes Jobs: add --backend kubernetes; local cells end with their submit (Ctrl-C)")
 
 
 def logs_verb(args: argparse.Namespace, settings: LauncherSettings, store: Store) -> ExitCode:
@@ -103,6 +113,10 @@ def logs_verb(args: argparse.Namespace, settings: LauncherSettings, store: Store
     task = request.find_cell(request.from_run(args, store).tasks, args.cell)
     sys.stdout.write(latest_log(task, store))
     return OK
+
+
+def _on_cluster(args: argparse.Namespace, settings: LauncherSettings) -> bool:
+    return (args.backend or settings.backend) == "kubernetes"
 
 
 def _refusal(asked: request.Request, store: Store) -> str | None:
@@ -140,11 +154,11 @@ def _report(args: argparse.Namespace, asked: request.Request, states: list[State
     document = show.status_document(asked.run, asked.chosen, states)
     totals = ", ".join(f"{count} {state}" for state, count in document["totals"].items())
     if args.json:
-        _print_json(document)
+        print_json(document)
     elif rows:
-        _print(show.table(("CELL", "STATE", "DETAIL"), show.status_rows(asked.chosen, states)))
+        out(show.table(("CELL", "STATE", "DETAIL"), show.status_rows(asked.chosen, states)))
     if not args.json:
-        _print(f"{len(states)} cells: {totals}")
+        out(f"{len(states)} cells: {totals}")
     return OK if all(isinstance(state, Done) for state in states) else INCOMPLETE
 
 
@@ -154,27 +168,7 @@ def _show_plan(steps: list[Step], store: Store, workers: int, stream: TextIO) ->
     stream.write(show.plan_summary(steps, work, workers) + "\n")
 
 
-def _confirmed() -> bool:
-    if not sys.stdin.isatty():
-        raise BadInput("no terminal to ask in: add --yes to run the plan above")
-    sys.stderr.write("run them? [y/N] ")
-    sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
-
-
 def _workers(args: argparse.Namespace, settings: LauncherSettings, cells: int) -> int:
     """Cells at a time: one a GPU, because a model of the study fills one; without any, one a processor."""
     wanted = args.workers or settings.workers or len(visible_gpus(os.environ)) or processors()
     return max(1, min(wanted, cells))
-
-
-def _print_json(document: dict[str, Any]) -> None:
-    _print(json.dumps(document, indent=1))
-
-
-def _print(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(f"{text}\n")

@@ -1,9 +1,11 @@
 """The command line, as `--help` reads it."""
 
 import argparse
+from typing import get_args
 
 from contract.command_line import Parser
 from launcher.request import parse_run_name, parse_seeds, parse_selector, parse_workers
+from launcher.settings import Backend
 
 _EXIT_CODES = (
     """exit codes: 0 done; 2 usage or bad input; 3 cells are missing or failed; 130 interrupted; 1 anything else"""
@@ -28,14 +30,18 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     verbs = root.add_subparsers(dest="verb", required=True, metavar="VERB")
-    run, cells, variant, work = _run(), _cells(), _variant(), _work()
+    run, cells, variant, work, where = _run(), _cells(), _variant(), _work(), _where()
     verbs.add_parser(
         "plan", parents=[run, cells, variant, work], help="show what submit would do with each cell, and why"
     )
-    submit = verbs.add_parser("submit", parents=[run, cells, variant, work], help="run the cells that are missing")
+    submit = verbs.add_parser(
+        "submit", parents=[run, cells, variant, work, where], help="run the cells that are missing"
+    )
     submit.add_argument("--yes", action="store_true", help="do not ask before running")
-    submit.add_argument("--backend", choices=["local"], default="local", help="where cells run (default: local)")
-    verbs.add_parser("status", parents=[run, cells], help="show the state of each cell of a run")
+    _add_job_options(submit)
+    verbs.add_parser("status", parents=[run, cells, where], help="show the state of each cell of a run")
+    cancel = verbs.add_parser("cancel", parents=[run, cells, where], help="delete the Jobs of a run; results stay")
+    cancel.add_argument("cell", metavar="CELL", nargs="?", help="only this one, such as bert-l2-n800-s0")
     verbs.add_parser("retry", parents=[run, cells, work], help="run again what failed or was lost")
     logs = verbs.add_parser("logs", parents=[run], help="print the log of a cell's latest attempt")
     logs.add_argument("cell", metavar="CELL", help="a cell id, such as bert-l2-n800-s0")
@@ -82,6 +88,24 @@ def _variant() -> Parser:
         help="a setting in place of the grid's, such as hyper.learning_rate=1e-3; repeat for more",
     )
     return options
+
+
+def _where() -> Parser:
+    options = Parser(add_help=False)
+    options.add_argument("--backend", choices=get_args(Backend), help="where cells run (default: local)")
+    options.add_argument("--context", metavar="NAME", help="of the kubeconfig (default: its current one)")
+    options.add_argument("--namespace", metavar="NAME", help="for the Jobs (default: emotion-grid)")
+    options.add_argument("--owner", metavar="LABEL", help="whose Jobs (default: your login name)")
+    return options
+
+
+def _add_job_options(submit: argparse.ArgumentParser) -> None:
+    submit.add_argument("--image", metavar="NAME@DIGEST", help="the trainer's, for the Jobs of a cluster")
+    submit.add_argument("--max-cells", metavar="N", help="refuse to make more Jobs than this (default: 1000)")
+    submit.add_argument("--dry-run", action="store_true", help="print the Jobs instead of making them")
+    submit.add_argument(
+        "-o", dest="output", choices=["yaml", "json", "name"], default="yaml", help="how (default: yaml)"
+    )
 
 
 def _work() -> Parser:

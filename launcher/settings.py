@@ -1,15 +1,31 @@
 """The launcher's own settings: `LAUNCHER_...` in the environment, overridden by options."""
 
+import getpass
+import re
 import shlex
 import shutil
 import sys
+from typing import Any, Literal, TypeVar
 
-from pydantic import Field, PositiveInt, ValidationError
+from pydantic import Field, PositiveFloat, PositiveInt, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contract.exits import BadInput
 from contract.explain import one_line
 from contract.task import env_name
+from launcher.job_options import JobOptions, LabelValue, Namespace
+
+Backend = Literal["local", "kubernetes"]
+S = TypeVar("S", bound=BaseSettings)
+
+
+def login_label() -> str:
+    """The user's login name as a label's value; empty where there is none."""
+    try:
+        name = getpass.getuser()
+    except (OSError, KeyError):
+        return ""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name)[:63].strip("._-")
 
 
 class LauncherSettings(BaseSettings):
@@ -18,6 +34,8 @@ class LauncherSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="LAUNCHER_", frozen=True)
 
     results_uri: str = "results"
+    backend: Backend = "local"
+    """Where cells run."""
     workers: PositiveInt | None = None
     """Cells at a time; None is one for each GPU, on a machine without one for each processor."""
     trainer_command: str = Field(default=f"{shlex.quote(sys.executable)} -m trainer")
@@ -35,10 +53,57 @@ class LauncherSettings(BaseSettings):
         return words
 
 
+class ClusterSettings(BaseSettings):
+    """Which cluster, whose Jobs, and how fast it is asked."""
+
+    model_config = SettingsConfigDict(env_prefix="LAUNCHER_", frozen=True)
+
+    context: str | None = None
+    """Of the kubeconfig; None is its current one."""
+    namespace: Namespace = "emotion-grid"
+    owner: LabelValue = Field(default_factory=login_label, validate_default=True)
+    connections: PositiveInt = 16
+    """Requests at a time."""
+    requests_per_second: PositiveFloat | None = None
+    """None: as fast as the API server answers; it says itself when that is too fast."""
+    max_cells: PositiveInt = 1000
+    """A submit of more cells is refused: a slip in a grid file should not fill a cluster."""
+
+
+class JobSettings(BaseSettings, JobOptions):
+    """The options of the Jobs from the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="LAUNCHER_", frozen=True)
+
+    owner: LabelValue = Field(default_factory=login_label, validate_default=True)
+
+
 def launcher_settings() -> LauncherSettings:
     """Raises BadInput, spelled as in the environment."""
+    return _read(LauncherSettings, {})
+
+
+def cluster_settings(given: dict[str, Any]) -> ClusterSettings:
+    """`given` are options of the command line; None is not given. Raises BadInput."""
+    return _read(ClusterSettings, given)
+
+
+def job_options(given: dict[str, Any]) -> JobOptions:
+    """The same for the Jobs. Raises BadInput, also where no image is named."""
+    return _read(JobSettings, given)
+
+
+def _read(kind: type[S], given: dict[str, Any]) -> S:
+    known = {name: value for name, value in given.items() if value is not None and name in kind.model_fields}
     try:
-        return LauncherSettings()
+        return kind(**known)
     except ValidationError as error:
-        words = one_line(error, LauncherSettings, spell=lambda path: env_name("launcher", *path))
+        words = one_line(error, kind, spell=lambda path: _spell(path, known))
         raise BadInput(words) from error
+
+
+def _spell(path: tuple[str, ...], known: dict[str, Any]) -> str:
+    option, variable = f"--{path[0].replace('_', '-')}", env_name("launcher", *path)
+    if path[0] in known:
+        return option
+    return f"{variable} (or {option})" if path[0] in ("image", "owner", "namespace") else variable

@@ -3,20 +3,48 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
-from contract.survey import Done, Failed, Lost, Missing, Running, Stale, State
+from contract.survey import Done, Failed, Lost, Missing, Running, Stale
 from contract.task import Task
 from launcher.plan import Estimate, Step
+from launcher.view import (
+    Broken,
+    Ending,
+    Pending,
+    Pulling,
+    Queued,
+    Row,
+    Started,
+    State,
+    Stuck,
+    Suspended,
+)
 
-Row = Sequence[str]
+Cells = Sequence[str]
+"""Of one line of a table."""
+Word = Literal[
+    "done",
+    "running",
+    "failed",
+    "lost",
+    "stale",
+    "missing",
+    "queued",
+    "pending",
+    "pulling",
+    "stuck",
+    "suspended",
+    "ending",
+]
 
 
 @dataclass(frozen=True)
 class CellStatus:
     """A state in words. `details` hold what machines may want to know beyond them."""
 
-    state: Literal["done", "running", "failed", "lost", "stale", "missing"]
+    state: Word
     detail: str
     details: dict[str, Any]
 
@@ -46,9 +74,34 @@ def status_of(state: State) -> CellStatus:
             return CellStatus("stale", state.differences, {"changes": {n: list(c) for n, c in changes.items()}})
         case Missing():
             return CellStatus("missing", "", {})
+        case _:
+            return _status_on_cluster(state)
 
 
-def status_rows(tasks: Sequence[Task], states: Sequence[State]) -> list[Row]:
+def _status_on_cluster(
+    state: Queued | Pending | Pulling | Stuck | Started | Suspended | Ending | Broken,
+) -> CellStatus:
+    match state:
+        case Queued(why):
+            return CellStatus("queued", why, {"reason": why})
+        case Pending(why):
+            return CellStatus("pending", why, {"reason": why})
+        case Stuck(why):
+            return CellStatus("stuck", why, {"reason": why})
+        case Pulling():
+            return CellStatus("pulling", "the image, then the container starts", {})
+        case Started():
+            return CellStatus("running", "started; no word in the store yet", {})
+        case Suspended():
+            return CellStatus("suspended", "held back; a queue may do that", {})
+        case Ending():
+            return CellStatus("ending", "its Job was deleted", {})
+        case Broken(cause, retriable):
+            advice = "a retry may help" if retriable else "a retry would end the same"
+            return CellStatus("failed", f"{cause} ({advice})", {"message": cause, "retriable": retriable})
+
+
+def status_rows(tasks: Sequence[Task], states: Sequence[State]) -> list[Cells]:
     """Cell, state, detail."""
     shown = [(task.cell.id, status_of(state)) for task, state in zip(tasks, states, strict=True)]
     return [(cell_id, status.state, status.detail) for cell_id, status in shown]
@@ -64,7 +117,42 @@ def status_document(run: str, tasks: Sequence[Task], states: Sequence[State]) ->
     return {"run": run, "totals": dict(Counter(status.state for _, status in shown)), "cells": cells}
 
 
-def plan_rows(steps: Sequence[Step]) -> list[Row]:
+def cluster_rows(rows: Sequence[Row], now: datetime) -> list[Cells]:
+    """Cell, state, attempts, node, age, detail."""
+    return [_cluster_row(row, status_of(row.state), now) for row in rows]
+
+
+def _cluster_row(row: Row, status: CellStatus, now: datetime) -> Cells:
+    attempts = str(row.job.attempts) if row.job else ""
+    age = duration((now - row.job.created).total_seconds()) if row.job else ""
+    node = (row.pod.node if row.pod else None) or ""
+    return row.task.cell.id, status.state, attempts, node, age, status.detail
+
+
+def rows_document(run: str, rows: Sequence[Row], now: datetime) -> dict[str, Any]:
+    """The same for machines; `job` is null for a cell that has none."""
+    cells = [
+        {
+            "cell": row.task.cell.id,
+            "fingerprint": row.task.fingerprint(),
+            "state": status_of(row.state).state,
+            **status_of(row.state).details,
+            "job": _job_document(row, now),
+        }
+        for row in rows
+    ]
+    return {"run": run, "totals": dict(Counter(cell["state"] for cell in cells)), "cells": cells}
+
+
+def _job_document(row: Row, now: datetime) -> dict[str, Any] | None:
+    if row.job is None:
+        return None
+    pod, node = (row.pod.name, row.pod.node) if row.pod else (None, None)
+    age = (now - row.job.created).total_seconds()
+    return {"name": row.job.name, "attempts": row.job.attempts, "age_seconds": age, "pod": pod, "node": node}
+
+
+def plan_rows(steps: Sequence[Step]) -> list[Cells]:
     """Cell, action, reason."""
     return [(step.task.cell.id, step.action, step.reason) for step in steps]
 
@@ -110,7 +198,7 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def table(header: Row, rows: Sequence[Row]) -> str:
+def table(header: Cells, rows: Sequence[Cells]) -> str:
     """Left-aligned columns, two spaces apart; the last one is as long as it likes."""
     widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (header, *rows))

@@ -33,6 +33,11 @@ def test_programs_that_train_nothing_load_no_training_stack(program: str):
     assert not loaded_by(program) & (HEAVY | {"trainer"})
 
 
+@pytest.mark.parametrize("program", ["contract", "launcher", "aggregator"])
+def test_a_client_of_a_cluster_is_loaded_where_one_is_talked_to(program: str):
+    assert "kubernetes" not in loaded_by(program)
+
+
 def test_planning_loads_no_pandas_and_no_terminal_library():
     program = "import sys; from launcher.cli import main; main(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
     command = [sys.executable, "-c", program, "plan", "--grid", "full", "--results-uri", "/nonexistent"]

@@ -1,0 +1,91 @@
+"""What the API server's refusals mean for a user: one line with the remedy."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from contract.exits import UNEXPECTED, BadInput, ProgramError
+
+_SET_UP = "kubectl apply --server-side -k k8s/overlays/kind (k8s/README.md)"
+
+
+class NoCluster(BadInput):
+    """No API server can be talked to: none is named, none answers there, or it does not know us."""
+
+
+class ClusterFailed(ProgramError):
+    """The API server failed, or went away in the middle; what was done before stays done."""
+
+    exit_code = UNEXPECTED
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request, in the words of Kubernetes' permissions."""
+
+    verb: str
+    resource: str
+    namespace: str
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.resource} in namespace {self.namespace}"
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An answer that is no success."""
+
+    status: int
+    reason: str
+    message: str
+    details: Mapping[str, Any]
+
+    @property
+    def is_quota(self) -> bool:
+        """Whether a ResourceQuota of the namespace stands in the way."""
+        return self.status == HTTPStatus.FORBIDDEN and "exceeded quota" in self.message
+
+    @property
+    def passes(self) -> bool:
+        """Whether the same request may succeed in a moment: 429, 5xx, a quota that others are updating."""
+        contended = self.status == HTTPStatus.CONFLICT and self.reason == "Conflict"
+        return (
+            contended or self.status == HTTPStatus.TOO_MANY_REQUESTS or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        )
+
+
+def read_refusal(status: int, body: bytes) -> Refusal:
+    """From a Status object, or from whatever a proxy in between says."""
+    try:
+        content = json.loads(body)
+    except ValueError:
+        content = None
+    if not isinstance(content, dict):
+        content = {"message": body[:200].decode(errors="replace")}
+    message = " ".join(str(content.get("message", "")).split())
+    return Refusal(status, content.get("reason") or "", message, content.get("details") or {})
+
+
+def as_error(call: Call, refusal: Refusal, server: str) -> ProgramError:
+    """The error that ends the program."""
+    if refusal.is_quota:
+        return BadInput(f"cannot {call}: {refusal.message}; delete finished Jobs (cancel), or have the quota raised")
+    match refusal.status:
+        case HTTPStatus.UNAUTHORIZED:
+            return NoCluster(f"{server} does not accept these credentials: the token is expired or wrong; log in again")
+        case HTTPStatus.FORBIDDEN if _is_terminating(refusal):
+            return BadInput(f"namespace {call.namespace} is being deleted; wait until it is gone, then {_SET_UP}")
+        case HTTPStatus.FORBIDDEN if refusal.reason == "Forbidden" and "cannot" in refusal.message:
+            return BadInput(f"no permission to {call}; bind the Role launcher of k8s/base to you: {refusal.message}")
+        case HTTPStatus.NOT_FOUND if refusal.details.get("kind") == "namespaces":
+            return BadInput(f"no namespace {call.namespace} at {server}; give --namespace, or make it: {_SET_UP}")
+        case HTTPStatus.FORBIDDEN | HTTPStatus.BAD_REQUEST | HTTPStatus.UNPROCESSABLE_ENTITY:
+            return BadInput(f"cannot {call}: {refusal.message}")
+        case status:
+            return ClusterFailed(f"cannot {call}: {server} answers {status}: {refusal.message}")
+
+
+def _is_terminating(refusal: Refusal) -> bool:
+    return any(cause.get("reason") == "NamespaceTerminating" for cause in refusal.details.get("causes") or ())

@@ -1,0 +1,277 @@
+"""The API server: the only file that imports kubernetes. Foreign errors end here."""
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, TypeVar
+from urllib.parse import quote, urlencode, urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from launcher.answers import Call, ClusterFailed, NoCluster, Refusal, as_error, read_refusal
+from launcher.manifest import CONTAINER, OWNER_LABEL, RUN_LABEL
+from launcher.objects import Content, Job, Pod, differences, read_job, read_pod
+from launcher.pace import TRIES, Throttle, delay_seconds
+from launcher.settings import ClusterSettings
+
+T = TypeVar("T")
+
+_PAGE = 500
+_CONNECT_SECONDS, _READ_SECONDS = 5.0, 60.0
+_TRIES_AT_FIRST = 2
+"""Until the server has answered once: a wrong address should not take half a minute to tell."""
+_JOBS = "/apis/batch/v1/namespaces/{namespace}/jobs"
+_PODS = "/api/v1/namespaces/{namespace}/pods"
+
+
+@dataclass(frozen=True)
+class Created:
+    """The Job is new."""
+
+    job: Job
+
+
+@dataclass(frozen=True)
+class Exists:
+    """The same Job is there already."""
+
+    job: Job
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """Another Job has the name; `differences` names both sides of what differs."""
+
+    job: Job
+    differences: list[str]
+
+
+@dataclass(frozen=True)
+class Terminating:
+    """A Job of that name was deleted and is not gone yet."""
+
+    job: Job
+
+
+Creation = Created | Exists | Conflict | Terminating
+
+
+def judge(wanted: Content, found: Job) -> Exists | Conflict | Terminating:
+    """What a Job that has the name of `wanted` means for it."""
+    if found.terminating:
+        return Terminating(found)
+    unlike = differences(wanted, found)
+    return Conflict(found, unlike) if unlike else Exists(found)
+
+
+class Cluster:
+    """The Jobs and pods of one owner in one namespace. Safe to use from several threads.
+
+    Every method raises NoCluster, BadInput or ClusterFailed. 429, 5xx and lost connections are tried again, also after
+    a POST: one that was carried out without an answer shows as a Job that exists.
+    """
+
+    def __init__(self, settings: ClusterSettings) -> None:
+        self.namespace = settings.namespace
+        self.owner = settings.owner
+        self._throttle = Throttle(settings.requests_per_second)
+        self._api = _connect(settings)
+        self.server = str(self._api.configuration.host)
+        self._met = False
+
+    def create(self, manifest: Content) -> Creation:
+        """Make the Job unless it is there."""
+        name = manifest["metadata"]["name"]
+        for _ in range(TRIES):
+            answer = self._ask("create", _JOBS, body=manifest, accept=frozenset({HTTPStatus.CONFLICT}))
+            if not isinstance(answer, Refusal):
+                return Created(read_job(answer))
+            if (found := self.job(name)) is not None:
+                return judge(manifest, found)
+        raise ClusterFailed(f"Job {name} came and went {TRIES} times; is another launcher at work?")
+
+    def job(self, name: str) -> Job | None:
+        """The Job, or None."""
+        answer = self._ask("get", f"{_JOBS}/{quote(name)}", accept=frozenset({HTTPStatus.NOT_FOUND}))
+        return None if isinstance(answer, Refusal) else read_job(answer)
+
+    def jobs(self, run: str) -> list[Job]:
+        """The owner's Jobs of the run."""
+        return list(map(read_job, self._list(_JOBS, run)))
+
+    def pods(self, run: str) -> list[Pod]:
+        """The pods of these Jobs."""
+        return list(map(read_pod, self._list(_PODS, run)))
+
+    def delete(self, job: Job) -> bool:
+        """Delete this very Job; its pods follow in the background. False when it was gone, or is another by now."""
+        body = {"propagationPolicy": "Background", "preconditions": {"uid": job.uid}}
+        gone = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT})
+        return not isinstance(self._ask("delete", f"{_JOBS}/{quote(job.name)}", body=body, accept=gone), Refusal)
+
+    def log(self, pod: str, *, follow: bool) -> Iterator[bytes] | None:
+        """The log of the pod as it comes; None when there is none (any more, or yet)."""
+        query = {"container": CONTAINER, "follow": "true" if follow else "false"}
+        path = f"{_PODS}/{quote(pod)}/log"
+        call = self._call("get", path)
+        response = self._send("get", path, query, body=None, stream=True)
+        if response.status >= HTTPStatus.BAD_REQUEST:
+            refusal = read_refusal(response.status, response.read())
+            if refusal.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+                raise as_error(call, refusal, self.server)
+            return None
+        return self._chunks(call, response)
+
+    def _chunks(self, call: Call, response: Any) -> Iterator[bytes]:
+        with _lost_connections(lambda error: ClusterFailed(f"cannot {call}: {self.server} went away: {_words(error)}")):
+            yield from response.stream(amt=None, decode_content=True)
+
+    def _list(self, path: str, run: str) -> list[dict[str, Any]]:
+        for _ in range(TRIES):
+            if (items := self._pages(path, f"{RUN_LABEL}={run},{OWNER_LABEL}={self.owner}")) is not None:
+                return items
+        raise ClusterFailed(f"cannot {self._call('list', path)}: {self.server} forgets the list before its last page")
+
+    def _pages(self, path: str, selector: str) -> list[dict[str, Any]] | None:
+        """None when the server forgot the list before its last page was read, which then has to begin anew."""
+        items: list[dict[str, Any]] = []
+        query = {"labelSelector": selector, "limit": str(_PAGE)}
+        while True:
+            page = self._ask("list", path, query, accept=frozenset({HTTPStatus.GONE}))
+            if isinstance(page, Refusal):
+                return None
+            items += page["items"]
+            if not (token := page["metadata"].get("continue")):
+                return items
+            query["continue"] = token
+
+    def _ask(
+        self,
+        verb: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        *,
+        body: Content | None = None,
+        accept: frozenset[HTTPStatus] = frozenset(),
+    ) -> dict[str, Any] | Refusal:
+        """The answer's JSON; a refusal whose status is in `accept` is the caller's to judge."""
+        tried = 0
+        while True:
+            tried += 1
+            response = self._send(verb, path, query or {}, body, stream=False)
+            if response.status < HTTPStatus.BAD_REQUEST:
+                return dict(json.loads(response.data))
+            refusal = read_refusal(response.status, response.data)
+            if refusal.passes and tried < TRIES:
+                time.sleep(delay_seconds(tried, response.headers.get("Retry-After")))
+            elif refusal.status in accept:
+                return refusal
+            else:
+                raise as_error(self._call(verb, path), refusal, self.server)
+
+    def _send(self, verb: str, path: str, query: Mapping[str, str], body: Content | None, *, stream: bool) -> Any:
+        """The response, whatever it says. Raises NoCluster or ClusterFailed where none comes."""
+        for tried in range(1, TRIES + 1):
+            try:
+                with _lost_connections(lambda error: self._gone(verb, path, error)):
+                    return self._request(verb, path, query, body, stream=stream)
+            except (NoCluster, ClusterFailed):
+                if tried == (TRIES if self._met else _TRIES_AT_FIRST):
+                    raise
+                time.sleep(delay_seconds(tried, None))
+        raise AssertionError("the last try returns or raises")
+
+    def _request(self, verb: str, path: str, query: Mapping[str, str], body: Content | None, *, stream: bool) -> Any:
+        import urllib3
+
+        self._throttle.take_turn()
+        headers = {"Accept": "application/json", "Content-Type": "application/json"}
+        self._api.update_params_for_auth(headers, [], ["BearerToken"])
+        response = self._api.rest_client.pool_manager.request(
+            _METHODS[verb],
+            f"{self.server}{path.format(namespace=quote(self.namespace))}?{urlencode(query)}",
+            body=None if body is None else json.dumps(body),
+            headers=headers,
+            timeout=urllib3.Timeout(connect=_CONNECT_SECONDS, read=None if stream else _READ_SECONDS),
+            preload_content=not stream,
+        )
+        self._met = True
+        return response
+
+    def _gone(self, verb: str, path: str, error: Exception) -> NoCluster | ClusterFailed:
+        if _is_untrusted(error):
+            remedy = "check certificate-authority in the kubeconfig"
+            return NoCluster(f"the certificate of {self.server} is not trusted ({_words(error)}); {remedy}")
+        if self._met:
+            return ClusterFailed(f"cannot {self._call(verb, path)}: {self.server} went away: {_words(error)}")
+        return NoCluster(
+            f"no API server answers at {self.server} ({_words(error)}); check the kubeconfig and the network"
+        )
+
+    def _call(self, verb: str, path: str) -> Call:
+        resource = path.partition("/namespaces/{namespace}/")[2].split("/")
+        return Call(verb, "/".join(resource[::2]), self.namespace)
+
+
+_METHODS = {"create": "POST", "get": "GET", "list": "GET", "delete": "DELETE"}
+
+
+def _connect(settings: ClusterSettings) -> Any:
+    """By the kubeconfig; inside a pod without one, as the pod's service account."""
+    from kubernetes import client, config
+
+    configuration = client.Configuration()
+    try:
+        if _in_a_pod(settings):
+            config.load_incluster_config(client_configuration=configuration)
+        else:
+            config.load_kube_config(context=settings.context, client_configuration=configuration, persist_config=False)
+    except (config.ConfigException, OSError, ValueError) as error:
+        remedy = "set KUBECONFIG, or --context to one that it has"
+        raise NoCluster(f"no usable kubeconfig: {_words(error)}; {remedy}") from error
+    # The library reads HTTP_PROXY after HTTPS_PROXY, and proxies loopback too.
+    configuration.proxy = _proxy(str(configuration.host))
+    configuration.no_proxy = None
+    configuration.retries = False  # they are made here, where a POST can be told from a GET
+    configuration.connection_pool_maxsize = settings.connections
+    return client.ApiClient(configuration)
+
+
+def _in_a_pod(settings: ClusterSettings) -> bool:
+    from kubernetes.config.kube_config import KUBE_CONFIG_DEFAULT_LOCATION
+
+    named = settings.context is not None or any(map(os.path.exists, KUBE_CONFIG_DEFAULT_LOCATION.split(os.pathsep)))
+    return not named and "KUBERNETES_SERVICE_HOST" in os.environ
+
+
+def _proxy(server: str) -> str | None:
+    """As kubectl has it: HTTPS_PROXY, but for what NO_PROXY names and for this machine itself."""
+    parts = urlsplit(server)
+    host = parts.hostname or ""
+    if host == "localhost" or host == "::1" or host.startswith("127.") or proxy_bypass(host):
+        return None
+    return getproxies().get(parts.scheme)
+
+
+@contextmanager
+def _lost_connections(translate: Callable[[Exception], Exception]) -> Iterator[None]:
+    from urllib3.exceptions import HTTPError
+
+    try:
+        yield
+    except (HTTPError, OSError) as error:
+        raise translate(error) from error
+
+
+def _is_untrusted(error: Exception) -> bool:
+    from urllib3.exceptions import SSLError
+
+    return isinstance(error, SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error)
+
+
+def _words(error: BaseException) -> str:
+    """Without the object at whose address it happened, in one line."""
+    return " ".join(str(error).split()).rpartition("object at 0x")[2].partition(": ")[2] or " ".join(str(error).split())

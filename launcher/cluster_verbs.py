@@ -1,0 +1,173 @@
+"""The verbs on a cluster: submit, status, wait, cancel, retry, logs. The store stays the truth about what is done."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import yaml
+
+from contract.exits import INCOMPLETE, OK, BadInput, ExitCode, StoreFailed
+from contract.run import record_run
+from contract.store import Store
+from contract.survey import Done, survey
+from contract.task import Task
+from launcher import request, show
+from launcher.answers import ClusterFailed, NoCluster
+from launcher.cluster import Cluster
+from launcher.handover import check, hand_over, outcome
+from launcher.manifest import CELL_LABEL, job_manifest, load_template
+from launcher.objects import Job, Pod
+from launcher.settings import ClusterSettings, cluster_settings, job_options
+from launcher.submission import prepare
+from launcher.talk import confirmed, out, print_json, say
+from launcher.view import Row, join
+
+_POLL_SECONDS = 5.0
+
+Manifests = list[dict[str, Any]]
+
+
+def submit(args: argparse.Namespace, store: Store) -> ExitCode:
+    """Hand what is missing over to the cluster, and come back."""
+    settings = cluster_settings(vars(args))
+    if args.dry_run:
+        return _dry_run(args, store, settings)
+    _refuse_a_folder(store)
+    options = job_options(vars(args))
+    submission = prepare(args, store)
+    _show_plan(submission.steps, store)
+    _refuse_too_many(submission.to_run, settings)
+    if not submission.to_run:
+        return OK
+    if not args.yes and not confirmed(f"make their Jobs in namespace {settings.namespace}?"):
+        return INCOMPLETE
+    template = load_template()
+    manifests = [job_manifest(task, submission.run.name, options, template) for task in submission.to_run]
+    cluster = Cluster(settings)
+    found = cluster.jobs(submission.run.name)
+    record_run(store, submission.run)
+    return _hand_over(args, cluster, settings, submission.run.name, manifests, found)
+
+
+def status(args: argparse.Namespace, store: Store) -> ExitCode:
+    """Show each cell's state; by the store alone where no cluster can be reached."""
+    asked = request.from_run(args, store)
+    rows = _rows_or_store(args, asked, store)
+    _report(args, asked, rows)
+    return _verdict(rows)
+
+
+def cancel(args: argparse.Namespace, store: Store) -> ExitCode:
+    """Delete the Jobs of the chosen cells. Results stay."""
+    asked = request.from_run(args, store)
+    chosen = {request.find_cell(asked.tasks, args.cell)} if args.cell else set(asked.chosen)
+    cells = {task.cell.id for task in chosen}
+    cluster = Cluster(cluster_settings(vars(args)))
+    jobs = [job for job in cluster.jobs(asked.run) if job.cell in cells]
+    deleted = [job for job in jobs if cluster.delete(job)]
+    if args.json:
+        print_json({"run": asked.run, "deleted": [{"cell": job.cell, "job": job.name} for job in deleted]})
+        return OK
+    for job in deleted:
+        out(f"deleted  {job.name}")
+    out(f"{len(deleted)} Jobs of run {asked.run} deleted in namespace {cluster.namespace}; results stay")
+    return OK
+
+
+def _refuse_a_folder(store: Store) -> None:
+    if not store.uri.startswith("s3://"):
+        raise BadInput(
+            f"RESULTS_URI={store.uri} would be a folder inside each pod; give --results-uri s3://bucket/prefix"
+        )
+
+
+def _refuse_too_many(tasks: Sequence[Task], settings: ClusterSettings) -> None:
+    if len(tasks) > settings.max_cells:
+        raise BadInput(
+            f"{len(tasks)} cells are more than --max-cells {settings.max_cells}; choose some with --only, or raise it"
+        )
+
+
+def _dry_run(args: argparse.Namespace, store: Store, settings: ClusterSettings) -> ExitCode:
+    _refuse_a_folder(store)
+    options, template = job_options(vars(args)), load_template()
+    try:
+        submission = prepare(args, store)
+        run, tasks = submission.run.name, submission.to_run
+    except StoreFailed as error:
+        say(f"warning: {error}; every cell is shown")
+        asked = request.from_grid(args, store)
+        run, tasks = asked.run, asked.chosen
+    _refuse_too_many(tasks, settings)
+    _print_manifests(args.output, [job_manifest(task, run, options, template) for task in tasks])
+    return OK
+
+
+def _print_manifests(form: str, manifests: Manifests) -> None:
+    match form:
+        case "name":
+            for each in manifests:
+                out(f"job.batch/{each['metadata']['name']}")
+        case "json":
+            out(json.dumps({"apiVersion": "v1", "kind": "List", "items": manifests}, indent=1))
+        case _:
+            yaml.safe_dump_all(manifests, sys.stdout, sort_keys=False)
+
+
+def _hand_over(
+    args: argparse.Namespace,
+    cluster: Cluster,
+    settings: ClusterSettings,
+    run: str,
+    manifests: Manifests,
+    found: Sequence[Job],
+) -> ExitCode:
+    told, creations = [], []
+    for manifest, creation in hand_over(cluster, manifests, found, settings.connections):
+        word, words = outcome(creation)
+        name, cell = manifest["metadata"]["name"], manifest["metadata"]["labels"][CELL_LABEL]
+        say(f"{word:<8} {name}{': ' if words else ''}{words}")
+        told.append({"cell": cell, "job": name, "outcome": word, "detail": words})
+        creations.append(creation)
+    if args.json:
+        print_json({"run": run, "namespace": cluster.namespace, "jobs": told})
+    check(creations)
+    if not args.json:
+        out(f"{len(told)} Jobs of run {run} are in namespace {cluster.namespace}; status shows them")
+    return OK
+
+
+def _show_plan(steps: Sequence[Any], store: Store) -> None:
+    from launcher.plan import estimate, measure
+
+    work = estimate(steps, measure(steps, store))
+    say(show.table(("CELL", "ACTION", "REASON"), show.plan_rows(steps)))
+    say(show.plan_summary(steps, work, workers=1))
+
+
+def _rows_or_store(args: argparse.Namespace, asked: request.Request, store: Store) -> list[Row]:
+    jobs: list[Job] = []
+    pods: list[Pod] = []
+    try:
+        cluster = Cluster(cluster_settings(vars(args)))
+        jobs, pods = cluster.jobs(asked.run), cluster.pods(asked.run)
+    except (NoCluster, ClusterFailed) as error:
+        say(f"by the store alone: {error}")
+    return join(asked.chosen, survey(asked.chosen, store), jobs, pods)
+
+
+def _report(args: argparse.Namespace, asked: request.Request, rows: Sequence[Row]) -> None:
+    document = show.rows_document(asked.run, rows, datetime.now(UTC))
+    if args.json:
+        print_json(document)
+        return
+    header = ("CELL", "STATE", "ATTEMPTS", "NODE", "AGE", "DETAIL")
+    out(show.table(header, show.cluster_rows(rows, datetime.now(UTC))))
+    out(f"{len(rows)} cells: {', '.join(f'{count} {state}' for state, count in document['totals'].items())}")
+
+
+def _verdict(rows: Sequence[Row]) -> ExitCode:
+    return OK if all(isinstance(row.state, Done) for row in rows) else INCOMPLETE

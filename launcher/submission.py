@@ -1,0 +1,34 @@
+"""What a submit is about to do, whatever the backend."""
+
+import argparse
+from dataclasses import dataclass
+
+from contract.run import Run, check_run
+from contract.store import Store
+from contract.survey import survey
+from contract.task import Task
+from launcher import request
+from launcher.plan import Step, plan
+
+
+@dataclass(frozen=True)
+class Submission:
+    """The request, the run to record, and a step for each chosen cell."""
+
+    asked: request.Request
+    run: Run
+    steps: list[Step]
+
+    @property
+    def to_run(self) -> list[Task]:
+        """The cells that a submit starts."""
+        return [step.task for step in self.steps if step.runs]
+
+
+def prepare(args: argparse.Namespace, store: Store) -> Submission:
+    """Ask the store first. Raises BadInput when it cannot be written, or the run's name stands for something else."""
+    store.check_writable()
+    asked = request.from_grid(args, store)
+    run = Run.of(asked.run, asked.tasks)
+    check_run(store, run)
+    return Submission(asked, run, plan(asked.chosen, survey(asked.chosen, store)))

@@ -1,0 +1,184 @@
+"""What store and cluster say together about a cell: one state for every combination. Pure."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from contract.exits import EXIT_CODES
+from contract.survey import Done, Failed, Lost, Missing, Running, Stale
+from contract.survey import State as Stored
+from contract.task import Task
+from launcher.objects import Complete, Job, JobFailed, Pod
+
+_KILLED = 137
+_CANNOT_PULL = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"}
+_BEING_PREPARED = {"", "ContainerCreating", "PodInitializing"}
+_NODE_IS_GONE = {"DeletionByTaintManager", "DeletionByPodGC"}
+
+
+@dataclass(frozen=True)
+class Queued:
+    """A Job without a pod of its own yet."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A pod without a node; the scheduler's reason."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class Pulling:
+    """A pod on its node whose container is being prepared."""
+
+
+@dataclass(frozen=True)
+class Stuck:
+    """A pod on its node whose container cannot be started as things are."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class Started:
+    """The container runs; the store has no word of it yet."""
+
+
+@dataclass(frozen=True)
+class Suspended:
+    """Somebody, such as a queue, holds the Job back."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """The Job was deleted and is not gone yet."""
+
+
+@dataclass(frozen=True)
+class Broken:
+    """The Job ended without a result."""
+
+    cause: str
+    retriable: bool
+
+
+State = Stored | Queued | Pending | Pulling | Stuck | Started | Suspended | Ending | Broken
+Alive = Queued | Pending | Pulling | Stuck | Started | Suspended | Ending | Running
+"""States that may still become Done by themselves."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A cell, what is known about it, and the Job and pod that say so."""
+
+    task: Task
+    state: State
+    job: Job | None
+    pod: Pod | None
+
+
+def join(tasks: Sequence[Task], stored: Sequence[Stored], jobs: Iterable[Job], pods: Iterable[Pod]) -> list[Row]:
+    """A row a task. `jobs`, then `pods`, then `stored` must have been read, or a Job seems to end without a result."""
+    by_cell = {(job.cell, job.fingerprint): job for job in jobs}
+    by_job: dict[str, list[Pod]] = {}
+    for pod in pods:
+        by_job.setdefault(pod.job, []).append(pod)
+    return [_row(task, state, by_cell, by_job) for task, state in zip(tasks, stored, strict=True)]
+
+
+def _row(task: Task, stored: Stored, jobs: dict[tuple[str, str], Job], pods: dict[str, list[Pod]]) -> Row:
+    job = jobs.get((task.cell.id, task.fingerprint()))
+    if job is None:
+        return Row(task, stored, None, None)
+    own = sorted(pods.get(job.name, ()), key=lambda pod: (not pod.ended, pod.created))
+    pod = own[-1] if own else None
+    return Row(task, stored if isinstance(stored, Done) else _state(stored, job, pod), job, pod)
+
+
+def _state(stored: Stored, job: Job, pod: Pod | None) -> State:
+    """Of a cell that is not done; `pod` is the running one, else the latest."""
+    if job.terminating:
+        return Ending()
+    match job.end:
+        case Complete():
+            return Broken("complete, but no result: the program exited with 0 and published nothing", retriable=True)
+        case JobFailed() as end:
+            return _broken(end, pod, stored)
+    if job.suspended:
+        return Suspended()
+    if pod is None:
+        return Queued("no pod yet: the Job controller has not come to it, or the namespace's quota is used up")
+    return _attempt(stored, pod)
+
+
+def _attempt(stored: Stored, pod: Pod) -> State:
+    if pod.disruption is not None and pod.disruption.reason in _NODE_IS_GONE and not pod.ended:
+        return Stuck(f"node {pod.node} is lost; the cell waits until the Node object is deleted or answers again")
+    match pod.phase:
+        case "Pending":
+            return _pending(pod)
+        case "Running" if not pod.ready and not pod.terminating:
+            return Stuck(f"node {pod.node} does not answer")
+        case "Running":
+            return stored if isinstance(stored, Running) else Started()
+        case _:
+            return Queued(f"the latest attempt ended ({pod_end(pod)[0]}); the next one is about to start")
+
+
+def _pending(pod: Pod) -> State:
+    if pod.node is None:
+        return Pending("waiting for the scheduler" if pod.unschedulable is None else in_words(pod.unschedulable))
+    if pod.waiting is None or pod.waiting.reason in _BEING_PREPARED:
+        return Pulling()
+    what = "cannot pull the image" if pod.waiting.reason in _CANNOT_PULL else "the container cannot start"
+    return Stuck(f"{what}: {pod.waiting.reason}: {pod.waiting.message}".rstrip(": "))
+
+
+def _broken(end: JobFailed, pod: Pod | None, stored: Stored) -> Broken:
+    if end.reason == "DeadlineExceeded":
+        return Broken("the Job's deadline is over: too long in the queue, or disrupted too often", retriable=True)
+    if isinstance(stored, Failed) and (
+        pod is None or pod.exited is None or pod.exited.code == stored.failure.exit_code
+    ):
+        return Broken(f"{stored.failure.error}: {stored.failure.message}", stored.retriable)
+    if pod is None:
+        return Broken(f"{end.reason}: {end.message}; its pods are gone", retriable=True)
+    cause, retriable = pod_end(pod)
+    return Broken(cause, retriable)
+
+
+def pod_end(pod: Pod) -> tuple[str, bool]:
+    """How an ended pod ended, in words, and whether another attempt may end differently."""
+    if pod.disruption is not None:
+        lost = pod.disruption.reason in _NODE_IS_GONE
+        return (f"node {pod.node} was lost" if lost else f"evicted: {pod.disruption.message}".rstrip(": ")), True
+    if pod.reason == "DeadlineExceeded":
+        return "the attempt took longer than its deadline", True
+    if pod.exited is None:
+        return f"the pod ended without an exit code ({pod.reason or pod.phase})", True
+    if pod.exited.reason == "OOMKilled":
+        return "OOMKilled: the node's kernel ended it, it needs more memory", False
+    return _exit_words(pod.exited.code)
+
+
+def _exit_words(code: int) -> tuple[str, bool]:
+    if (known := EXIT_CODES.get(code)) is not None:
+        return f"exit code {code}, {known.name}: {known.meaning}", known.retriable
+    return (f"exit code {code}" + (", killed by SIGKILL" if code == _KILLED else "")), True
+
+
+def in_words(scheduler: str) -> str:
+    """`0/4 nodes are available: 4 Insufficient nvidia.com/gpu. preemption: ...`, less what helps nobody."""
+    told = scheduler.partition(". preemption:")[0].rstrip(".")
+    if "Insufficient nvidia.com/gpu" in told:
+        return f"every GPU is in use or there is none ({told})"
+    if "node affinity/selector" in told:
+        return f"no node has the labels that this model asks for ({told})"
+    return told
+
+
+def is_final(state: State) -> bool:
+    """Whether nothing will happen to the cell until somebody acts."""
+    return isinstance(state, Done | Broken | Failed | Lost | Missing | Stale)

@@ -1,0 +1,101 @@
+"""The launcher as a process, on a real cluster and a real bucket, and a stand-in that publishes for its pods."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from kubernetes import client
+
+from contract.grid import load_grid
+from contract.revision import resolve
+from contract.store import Store, open_store
+from contract.task import Task
+from tests.cluster.cluster import Cluster
+
+GRID = """
+name: {name}
+models: [bert, gemma3, gpt2-xl, llama3.2, qwen2.5]
+labels: [2, 4]
+samples: [80, 160]
+data: {{source: synthetic}}
+model: {{weights: random}}
+"""
+IMAGE = "emotion-grid-trainer:dev"
+OWNER = "somebody"
+
+
+class ClusterLauncher:
+    """`python -m launcher` for a grid of twenty cells in a namespace; `user` is whose kubeconfig it gets."""
+
+    def __init__(self, cluster: Cluster, namespace: str, bucket: str, folder: Path, store: dict[str, str]) -> None:
+        self.cluster = cluster
+        self.namespace = namespace
+        self.uri = f"s3://{bucket}/study"
+        self.kubeconfig = cluster.kubeconfig
+        self.grid_file = folder / "twenty.yaml"
+        self.grid_file.write_text(GRID.format(name="twenty"))
+        self._store = store
+
+    def command(self, verb: str, *options: str) -> list[str]:
+        grid = [] if {"--run", "--grid"} & set(options) else ["--grid", str(self.grid_file)]
+        return [sys.executable, "-m", "launcher", verb, *grid, *options]
+
+    def environment(self, **more: str) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("LAUNCHER_", "KUBE"))}
+        ours = {
+            "KUBECONFIG": str(self.kubeconfig),
+            "LAUNCHER_BACKEND": "kubernetes",
+            "LAUNCHER_IMAGE": IMAGE,
+            "LAUNCHER_NAMESPACE": self.namespace,
+            "LAUNCHER_OWNER": OWNER,
+            "LAUNCHER_RESULTS_URI": self.uri,
+            # A proxy that isn't there: no API server on loopback may be asked through it.
+            "HTTPS_PROXY": "http://127.0.0.1:9",
+            "HTTP_PROXY": "",
+            "http_proxy": "",
+            "NO_PROXY": "",
+            "no_proxy": "",
+        }
+        return {name: value for name, value in (kept | self._store | ours | more).items() if value}
+
+    def __call__(self, verb: str, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(verb, *options),
+            env=self.environment(**environment),
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=120,
+        )
+
+    def json(self, verb: str, *options: str) -> Any:
+        """What the verb prints on stdout, which must be JSON and nothing else."""
+        done = self(verb, "--json", *options)
+        assert done.stdout, done.stderr
+        return json.loads(done.stdout)
+
+    def states(self, *options: str) -> dict[str, str]:
+        """Cell id -> state."""
+        return {cell["cell"]: cell["state"] for cell in self.json("status", *options)["cells"]}
+
+    def tasks(self) -> list[Task]:
+        """Of the grid."""
+        return resolve(load_grid(str(self.grid_file)).tasks(self.uri))
+
+    def store(self) -> Store:
+        """Where results go."""
+        return open_store(self.uri)
+
+    def jobs(self) -> Sequence[client.V1Job]:
+        """All that there are in the namespace."""
+        return list(self.cluster.batch.list_namespaced_job(self.namespace).items)
+
+    def posts(self, user: str) -> int:
+        """How many Jobs the user asked the API server to make in the namespace."""
+        events = [event for event in self.cluster.audit(user) if event["verb"] == "create"]
+        refs = [event.get("objectRef", {}) for event in events]
+        return len([ref for ref in refs if (ref.get("resource"), ref.get("namespace")) == ("jobs", self.namespace)])

@@ -1,0 +1,103 @@
+"""submit, status and cancel on a real API server, Job controller and scheduler."""
+
+import subprocess
+
+import pytest
+
+from tests.cluster.waiting import until
+from tests.factories import publish, success
+from tests.launcher.clustered import ClusterLauncher
+
+USER = "admin"
+
+
+def test_twenty_cells_become_twenty_jobs_and_the_same_command_again_makes_none(clustered: ClusterLauncher) -> None:
+    first = clustered("submit", "--yes")
+    assert first.returncode == 0, first.stderr
+    assert first.stderr.count("\ncreated  ") == 20
+    before = clustered.posts(USER)
+    again = clustered("submit", "--yes")
+    assert again.returncode == 0, again.stderr
+    assert again.stderr.count("\nexists   ") == 20
+    assert (clustered.posts(USER), len(clustered.jobs())) == (before, 20)
+
+
+def test_the_store_is_asked_first(clustered: ClusterLauncher) -> None:
+    """Jobs of finished cells may be long gone."""
+    for task in clustered.tasks()[1:]:
+        publish(clustered.store(), success(task))
+    done = clustered("submit", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert [job.metadata.name for job in clustered.jobs()] == ["twenty-bert-l2-n80-s0"]
+
+
+def test_two_launchers_at_once_make_one_job_a_cell(clustered: ClusterLauncher) -> None:
+    command, environment = clustered.command("submit", "--yes"), clustered.environment()
+    both = [subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    words = [process.communicate(timeout=60)[1] for process in both]
+    assert [process.returncode for process in both] == [0, 0], words
+    assert len(clustered.jobs()) == 20
+    assert sum(each.count("\ncreated  ") for each in words) == 20
+
+
+def test_cancel_leaves_the_jobs_of_another_run_and_owner(clustered: ClusterLauncher) -> None:
+    only = ("--only", "labels=2,samples=80")
+    clustered("submit", "--yes", *only)
+    clustered("submit", "--yes", *only, "--run", "other", "--grid", str(clustered.grid_file))
+    clustered("submit", "--yes", "--only", "labels=4,samples=80", LAUNCHER_OWNER="else")
+    assert len(clustered.jobs()) == 15
+    done = clustered("cancel", "bert-l2-n80-s0")
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, "deleted  twenty-bert-l2-n80-s0")
+    assert "4 Jobs of run twenty deleted" in clustered("cancel").stdout
+    left = {
+        (job.metadata.labels["emotion-grid/run"], job.metadata.labels["emotion-grid/owner"]) for job in clustered.jobs()
+    }
+    assert left == {("other", "somebody"), ("twenty", "else")}
+    selector = "emotion-grid/run=twenty,emotion-grid/owner=somebody"
+    core = clustered.cluster.core
+    until(lambda: not core.list_namespaced_pod(clustered.namespace, label_selector=selector).items, "pods to be gone")
+
+
+def test_status_by_the_store_alone(clustered: ClusterLauncher) -> None:
+    publish(clustered.store(), success(clustered.tasks()[0]))
+    done = clustered("status", KUBECONFIG="/nonexistent/config")
+    assert done.returncode == 3
+    assert [line.partition(":")[0] for line in done.stderr.splitlines()] == ["by the store alone"]
+    assert done.stdout.splitlines()[-1] == "20 cells: 1 done, 19 missing"
+
+
+def test_a_conflicting_job_is_named_with_both_owners(clustered: ClusterLauncher) -> None:
+    only = ("--only", "model=bert,labels=2")
+    clustered("submit", "--yes", *only, LAUNCHER_OWNER="else")
+    done = clustered("submit", "--yes", *only)
+    assert done.returncode == 2
+    last = done.stderr.splitlines()[-1]
+    for word in ("twenty-bert-l2-n80-s0", "owner else, not somebody", "--run"):
+        assert word in last
+    assert len(clustered.jobs()) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "environment", "words"),
+    [
+        ((), {"LAUNCHER_IMAGE": ""}, ["LAUNCHER_IMAGE (or --image) is not set"]),
+        (("--results-uri", "results"), {}, ["RESULTS_URI=", "folder inside each pod", "s3://"]),
+        (("--max-cells", "19"), {}, ["20 cells", "--max-cells 19"]),
+        (("--namespace", "nosuch"), {}, ["no namespace nosuch", "kubectl apply"]),
+        (("--namespace", "No"), {}, ["--namespace=No"]),
+        (("--context", "nosuch"), {}, ["kubeconfig", "nosuch", "--context"]),
+        ((), {"KUBECONFIG": "/nonexistent/config"}, ["kubeconfig", "KUBECONFIG"]),
+        ((), {"LAUNCHER_OWNER": "a b"}, ["LAUNCHER_OWNER", "a b"]),
+    ],
+)
+def test_mistakes_are_one_line_and_exit_code_2(
+    clustered: ClusterLauncher, options: tuple[str, ...], environment: dict[str, str], words: list[str]
+) -> None:
+    done = clustered("submit", "--yes", *options, **environment)
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("launcher: error:"), done.stderr
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    for word in words:
+        assert word in last
+    assert not clustered.jobs()

@@ -1,25 +1,27 @@
-"""The verbs: plan, submit, status, cancel, retry, logs."""
+"""The verbs: plan, submit, status, wait, cancel, retry, logs."""
 
 import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import TextIO
 
 from contract.command_line import tell
 from contract.exits import INCOMPLETE, OK, BadInput, ExitCode, ProgramError
 from contract.processors import processors
 from contract.run import Run, check_run, record_run
 from contract.store import Store, open_store
-from contract.survey import Done, Failed, Lost, State, survey
+from contract.survey import Done, Failed, Lost, survey
 from contract.task import Task
 from launcher import cluster_verbs, request, show
 from launcher.gpus import visible_gpus
+from launcher.logs import latest_log
 from launcher.options import parser
 from launcher.plan import Step, estimate, measure, plan
 from launcher.settings import LauncherSettings, launcher_settings
 from launcher.submission import prepare
 from launcher.talk import confirmed, out, print_json, say
+from launcher.view import State
+from launcher.waiting import wait_for
 
 _INTERRUPTED = 130
 """128 + SIGINT, as shells have it."""
@@ -31,6 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "plan": plan_verb,
         "submit": submit_verb,
         "status": status_verb,
+        "wait": wait_verb,
         "cancel": cancel_verb,
         "retry": retry_verb,
         "logs": logs_verb,
@@ -57,7 +60,7 @@ def plan_verb(args: argparse.Namespace, settings: LauncherSettings, store: Store
         work = estimate(steps, measure(steps, store))
         print_json(show.plan_document(asked.run, steps, work, workers, refusal))
     else:
-        _show_plan(steps, store, workers, stream=sys.stdout)
+        out(_plan_text(steps, store, workers))
         if refusal:
             out(f"A submit would be refused: {refusal}")
     return OK
@@ -69,9 +72,10 @@ def submit_verb(args: argparse.Namespace, settings: LauncherSettings, store: Sto
         return cluster_verbs.submit(args, store)
     if args.dry_run:
         raise BadInput("--dry-run shows Jobs: add --backend kubernetes; for local cells `plan` shows what would run")
+    store.check_writable()
     submission = prepare(args, store)
     workers = _workers(args, settings, cells=len(submission.to_run))
-    _show_plan(submission.steps, store, workers, stream=sys.stderr)
+    say(_plan_text(submission.steps, store, workers))
     if submission.to_run and not args.yes and not confirmed("run them?"):
         return INCOMPLETE
     command = settings.trainer()
@@ -81,6 +85,8 @@ def submit_verb(args: argparse.Namespace, settings: LauncherSettings, store: Sto
 
 def retry_verb(args: argparse.Namespace, settings: LauncherSettings, store: Store) -> ExitCode:
     """Run again what failed or was lost, also where a retry is not expected to help."""
+    if _on_cluster(args, settings):
+        return cluster_verbs.retry(args, store)
     store.check_writable()
     asked = request.from_run(args, store)
     states = zip(asked.chosen, survey(asked.chosen, store), strict=True)
@@ -99,6 +105,15 @@ def status_verb(args: argparse.Namespace, settings: LauncherSettings, store: Sto
     return _report(args, asked, survey(asked.chosen, store), rows=True)
 
 
+def wait_verb(args: argparse.Namespace, settings: LauncherSettings, store: Store) -> ExitCode:
+    """Return when all cells are done, or the rest cannot finish by itself."""
+    if _on_cluster(args, settings):
+        return cluster_verbs.wait(args, store)
+    asked = request.from_run(args, store)
+    rows = wait_for(lambda: cluster_verbs.rows_of_store(asked, store), args.timeout)
+    return _report(args, asked, [row.state for row in rows], rows=True)
+
+
 def cancel_verb(args: argparse.Namespace, settings: LauncherSettings, store: Store) -> ExitCode:
     """Delete Jobs."""
     if _on_cluster(args, settings):
@@ -108,8 +123,10 @@ def cancel_verb(args: argparse.Namespace, settings: LauncherSettings, store: Sto
 
 def logs_verb(args: argparse.Namespace, settings: LauncherSettings, store: Store) -> ExitCode:
     """Print the log of a cell's latest attempt."""
-    from launcher.logs import latest_log
-
+    if _on_cluster(args, settings):
+        return cluster_verbs.logs(args, store)
+    if args.follow:
+        raise BadInput("-f follows a pod: add --backend kubernetes; `status` shows how far a local cell is")
     task = request.find_cell(request.from_run(args, store).tasks, args.cell)
     sys.stdout.write(latest_log(task, store))
     return OK
@@ -150,7 +167,7 @@ def _run_locally(tasks: list[Task], store: Store, command: Sequence[str], worker
         LocalRunner(store, command, workers, threads, visible_gpus(os.environ), display).run(tasks)
 
 
-def _report(args: argparse.Namespace, asked: request.Request, states: list[State], *, rows: bool) -> ExitCode:
+def _report(args: argparse.Namespace, asked: request.Request, states: Sequence[State], *, rows: bool) -> ExitCode:
     document = show.status_document(asked.run, asked.chosen, states)
     totals = ", ".join(f"{count} {state}" for state, count in document["totals"].items())
     if args.json:
@@ -162,10 +179,8 @@ def _report(args: argparse.Namespace, asked: request.Request, states: list[State
     return OK if all(isinstance(state, Done) for state in states) else INCOMPLETE
 
 
-def _show_plan(steps: list[Step], store: Store, workers: int, stream: TextIO) -> None:
-    work = estimate(steps, measure(steps, store))
-    stream.write(show.table(("CELL", "ACTION", "REASON"), show.plan_rows(steps)) + "\n")
-    stream.write(show.plan_summary(steps, work, workers) + "\n")
+def _plan_text(steps: list[Step], store: Store, workers: int) -> str:
+    return show.plan_text(steps, estimate(steps, measure(steps, store)), workers)
 
 
 def _workers(args: argparse.Namespace, settings: LauncherSettings, cells: int) -> int:

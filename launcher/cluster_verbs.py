@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,20 +12,21 @@ import yaml
 from contract.exits import INCOMPLETE, OK, BadInput, ExitCode, StoreFailed
 from contract.run import record_run
 from contract.store import Store
-from contract.survey import Done, survey
+from contract.survey import Done, Failed, Lost, survey
 from contract.task import Task
 from launcher import request, show
 from launcher.answers import ClusterFailed, NoCluster
 from launcher.cluster import Cluster
 from launcher.handover import check, hand_over, outcome
+from launcher.logs import latest_log
 from launcher.manifest import CELL_LABEL, job_manifest, load_template
-from launcher.objects import Job, Pod
+from launcher.objects import Job
+from launcher.plan import estimate, measure
 from launcher.settings import ClusterSettings, cluster_settings, job_options
 from launcher.submission import prepare
 from launcher.talk import confirmed, out, print_json, say
-from launcher.view import Row, join
-
-_POLL_SECONDS = 5.0
+from launcher.view import Broken, Row, join
+from launcher.waiting import wait_for
 
 Manifests = list[dict[str, Any]]
 
@@ -37,14 +38,15 @@ def submit(args: argparse.Namespace, store: Store) -> ExitCode:
         return _dry_run(args, store, settings)
     _refuse_a_folder(store)
     options = job_options(vars(args))
+    store.check_writable()
     submission = prepare(args, store)
-    _show_plan(submission.steps, store)
+    say(show.plan_text(submission.steps, estimate(submission.steps, measure(submission.steps, store)), workers=None))
     _refuse_too_many(submission.to_run, settings)
     if not submission.to_run:
         return OK
     if not args.yes and not confirmed(f"make their Jobs in namespace {settings.namespace}?"):
         return INCOMPLETE
-    template = load_template()
+    template = load_template(options.template)
     manifests = [job_manifest(task, submission.run.name, options, template) for task in submission.to_run]
     cluster = Cluster(settings)
     found = cluster.jobs(submission.run.name)
@@ -77,6 +79,57 @@ def cancel(args: argparse.Namespace, store: Store) -> ExitCode:
     return OK
 
 
+def wait(args: argparse.Namespace, store: Store) -> ExitCode:
+    """Return when all cells are done, or the rest cannot finish by itself."""
+    asked = request.from_run(args, store)
+    rows = rows_of_store(asked, store)
+    if not all(isinstance(row.state, Done) for row in rows):
+        cluster = Cluster(cluster_settings(vars(args)))
+        rows = wait_for(lambda: _rows(cluster, asked, store), args.timeout)
+    _report(args, asked, rows)
+    return _verdict(rows)
+
+
+def retry(args: argparse.Namespace, store: Store) -> ExitCode:
+    """Make the Jobs of failed and lost cells anew, also where a retry is not expected to help."""
+    _refuse_a_folder(store)
+    store.check_writable()
+    asked = request.from_run(args, store)
+    settings, options = cluster_settings(vars(args)), job_options(vars(args))
+    template, cluster = load_template(options.template), Cluster(settings)
+    again = [row for row in _rows(cluster, asked, store) if isinstance(row.state, Broken | Failed | Lost)]
+    request.refuse_other_numerics([row.task for row in again])
+    _refuse_too_many([row.task for row in again], settings)
+    rest = ": making their Jobs anew" if again else ""
+    say(f"{len(again)} of {len(asked.chosen)} cells failed or were lost{rest}")
+    for job in [row.job for row in again if row.job is not None]:
+        cluster.delete(job)
+    manifests = [job_manifest(row.task, asked.run, options, template) for row in again]
+    return _hand_over(args, cluster, settings, asked.run, manifests, found=[])
+
+
+def logs(args: argparse.Namespace, store: Store) -> ExitCode:
+    """The log of the cell's pod; where there is no pod any more, or no cluster, the store's."""
+    asked = request.from_run(args, store)
+    task = request.find_cell(asked.tasks, args.cell)
+    for chunk in _pod_log(args, request.Request(asked.run, asked.tasks, [task]), store):
+        sys.stdout.buffer.write(chunk)
+        sys.stdout.buffer.flush()
+    return OK
+
+
+def _pod_log(args: argparse.Namespace, asked: request.Request, store: Store) -> Iterator[bytes]:
+    (task,) = asked.chosen
+    try:
+        cluster = Cluster(cluster_settings(vars(args)))
+        pod = _rows(cluster, asked, store)[0].pod
+        log = cluster.log(pod.name, follow=args.follow) if pod else None
+    except (NoCluster, ClusterFailed) as error:
+        say(f"from the store: {error}")
+        log = None
+    return log if log is not None else iter([latest_log(task, store).encode()])
+
+
 def _refuse_a_folder(store: Store) -> None:
     if not store.uri.startswith("s3://"):
         raise BadInput(
@@ -93,7 +146,8 @@ def _refuse_too_many(tasks: Sequence[Task], settings: ClusterSettings) -> None:
 
 def _dry_run(args: argparse.Namespace, store: Store, settings: ClusterSettings) -> ExitCode:
     _refuse_a_folder(store)
-    options, template = job_options(vars(args)), load_template()
+    options = job_options(vars(args))
+    template = load_template(options.template)
     try:
         submission = prepare(args, store)
         run, tasks = submission.run.name, submission.to_run
@@ -140,23 +194,22 @@ def _hand_over(
     return OK
 
 
-def _show_plan(steps: Sequence[Any], store: Store) -> None:
-    from launcher.plan import estimate, measure
-
-    work = estimate(steps, measure(steps, store))
-    say(show.table(("CELL", "ACTION", "REASON"), show.plan_rows(steps)))
-    say(show.plan_summary(steps, work, workers=1))
-
-
 def _rows_or_store(args: argparse.Namespace, asked: request.Request, store: Store) -> list[Row]:
-    jobs: list[Job] = []
-    pods: list[Pod] = []
     try:
-        cluster = Cluster(cluster_settings(vars(args)))
-        jobs, pods = cluster.jobs(asked.run), cluster.pods(asked.run)
+        return _rows(Cluster(cluster_settings(vars(args))), asked, store)
     except (NoCluster, ClusterFailed) as error:
         say(f"by the store alone: {error}")
+        return rows_of_store(asked, store)
+
+
+def _rows(cluster: Cluster, asked: request.Request, store: Store) -> list[Row]:
+    jobs, pods = cluster.jobs(asked.run), cluster.pods(asked.run)
     return join(asked.chosen, survey(asked.chosen, store), jobs, pods)
+
+
+def rows_of_store(asked: request.Request, store: Store) -> list[Row]:
+    """What the store knows, and no cluster."""
+    return join(asked.chosen, survey(asked.chosen, store), [], [])
 
 
 def _report(args: argparse.Namespace, asked: request.Request, rows: Sequence[Row]) -> None:

@@ -4,7 +4,7 @@ import argparse
 from typing import get_args
 
 from contract.command_line import Parser
-from launcher.request import parse_run_name, parse_seeds, parse_selector, parse_workers
+from launcher.request import parse_run_name, parse_seconds, parse_seeds, parse_selector, parse_workers
 from launcher.settings import Backend
 
 _EXIT_CODES = (
@@ -17,6 +17,9 @@ _EXAMPLES = """examples:
   python -m launcher status --grid full
   python -m launcher retry --run warm
   python -m launcher logs bert-l2-n800-s0 --grid full
+  python -m launcher submit --grid full --backend kubernetes --image NAME@DIGEST --results-uri s3://bucket/study --yes
+  python -m launcher wait --grid full --backend kubernetes --results-uri s3://bucket/study --timeout 12h
+  python -m launcher cancel --grid full --backend kubernetes --results-uri s3://bucket/study
 
 """
 
@@ -35,18 +38,28 @@ def parser() -> argparse.ArgumentParser:
         "plan", parents=[run, cells, variant, work], help="show what submit would do with each cell, and why"
     )
     submit = verbs.add_parser(
-        "submit", parents=[run, cells, variant, work, where], help="run the cells that are missing"
+        "submit", parents=[run, cells, variant, work, where, _jobs()], help="run the cells that are missing"
     )
-    submit.add_argument("--yes", action="store_true", help="do not ask before running")
-    _add_job_options(submit)
+    _add_submit_options(submit)
     verbs.add_parser("status", parents=[run, cells, where], help="show the state of each cell of a run")
+    wait = verbs.add_parser("wait", parents=[run, cells, where], help="return when all are done, or cannot be")
+    wait.add_argument("--timeout", metavar="TIME", type=parse_seconds, help="give up after 90s, 30m or 12h")
     cancel = verbs.add_parser("cancel", parents=[run, cells, where], help="delete the Jobs of a run; results stay")
     cancel.add_argument("cell", metavar="CELL", nargs="?", help="only this one, such as bert-l2-n800-s0")
-    verbs.add_parser("retry", parents=[run, cells, work], help="run again what failed or was lost")
-    logs = verbs.add_parser("logs", parents=[run], help="print the log of a cell's latest attempt")
+    verbs.add_parser("retry", parents=[run, cells, work, where, _jobs()], help="run again what failed or was lost")
+    logs = verbs.add_parser("logs", parents=[run, where], help="print the log of a cell's latest attempt")
     logs.add_argument("cell", metavar="CELL", help="a cell id, such as bert-l2-n800-s0")
+    logs.add_argument("-f", dest="follow", action="store_true", help="go on while the pod runs")
     logs.set_defaults(only=[])
     return root
+
+
+def _add_submit_options(submit: argparse.ArgumentParser) -> None:
+    submit.add_argument("--yes", action="store_true", help="do not ask before running")
+    submit.add_argument("--dry-run", action="store_true", help="print the Jobs instead of making them")
+    submit.add_argument(
+        "-o", dest="output", choices=["yaml", "json", "name"], default="yaml", help="of a dry run (default: yaml)"
+    )
 
 
 def _run() -> Parser:
@@ -99,13 +112,12 @@ def _where() -> Parser:
     return options
 
 
-def _add_job_options(submit: argparse.ArgumentParser) -> None:
-    submit.add_argument("--image", metavar="NAME@DIGEST", help="the trainer's, for the Jobs of a cluster")
-    submit.add_argument("--max-cells", metavar="N", help="refuse to make more Jobs than this (default: 1000)")
-    submit.add_argument("--dry-run", action="store_true", help="print the Jobs instead of making them")
-    submit.add_argument(
-        "-o", dest="output", choices=["yaml", "json", "name"], default="yaml", help="how (default: yaml)"
-    )
+def _jobs() -> Parser:
+    options = Parser(add_help=False)
+    options.add_argument("--image", metavar="NAME@DIGEST", help="the trainer's, for the Jobs of a cluster")
+    options.add_argument("--template", metavar="FILE", help="a job.yaml of your own")
+    options.add_argument("--max-cells", metavar="N", help="refuse to make more Jobs than this (default: 1000)")
+    return options
 
 
 def _work() -> Parser:

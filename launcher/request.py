@@ -118,6 +118,14 @@ def parse_run_name(text: str) -> str:
     return text
 
 
+def parse_seconds(text: str) -> float:
+    """`90s`, `30m` or `12h`; a bare number is seconds. Raises BadInput."""
+    found = re.fullmatch(r"([0-9]+)([smh]?)", text)
+    if found is None:
+        raise BadInput(f"bad time {text!r}: expected a number with s, m or h, such as 30m")
+    return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]
+
+
 def parse_workers(text: str) -> int:
     """Raises BadInput."""
     if not text.isdecimal() or int(text) < 1:

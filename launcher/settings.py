@@ -5,6 +5,7 @@ import re
 import shlex
 import shutil
 import sys
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from pydantic import Field, PositiveFloat, PositiveInt, ValidationError
@@ -76,6 +77,8 @@ class JobSettings(BaseSettings, JobOptions):
     model_config = SettingsConfigDict(env_prefix="LAUNCHER_", frozen=True)
 
     owner: LabelValue = Field(default_factory=login_label, validate_default=True)
+    template: Path | None = None
+    """A job.yaml of your own; None is the one that comes with the program."""
 
 
 def launcher_settings() -> LauncherSettings:
@@ -88,7 +91,7 @@ def cluster_settings(given: dict[str, Any]) -> ClusterSettings:
     return _read(ClusterSettings, given)
 
 
-def job_options(given: dict[str, Any]) -> JobOptions:
+def job_options(given: dict[str, Any]) -> JobSettings:
     """The same for the Jobs. Raises BadInput, also where no image is named."""
     return _read(JobSettings, given)
 

@@ -174,8 +174,12 @@ def plan_document(run: str, steps: Sequence[Step], work: Estimate, workers: int,
     return {"run": run, "refused": refusal, "totals": totals, "estimate": estimated, "cells": cells}
 
 
-def plan_summary(steps: Sequence[Step], work: Estimate, workers: int) -> str:
-    """One line: how much there is to do and how long it takes."""
+def plan_text(steps: Sequence[Step], work: Estimate, workers: int | None) -> str:
+    """The table, and in one line how much there is to do and how long it takes: `workers` at a time, None is open."""
+    return f"{table(('CELL', 'ACTION', 'REASON'), plan_rows(steps))}\n{_plan_summary(steps, work, workers)}"
+
+
+def _plan_summary(steps: Sequence[Step], work: Estimate, workers: int | None) -> str:
     to_run = sum(step.runs for step in steps)
     actions = ", ".join(f"{count} {action}" for action, count in Counter(step.action for step in steps).items())
     if not to_run:
@@ -183,11 +187,13 @@ def plan_summary(steps: Sequence[Step], work: Estimate, workers: int) -> str:
     return f"{len(steps)} cells: {actions}. {to_run} to run, {_expected(work, to_run, workers)}."
 
 
-def _expected(work: Estimate, to_run: int, workers: int) -> str:
+def _expected(work: Estimate, to_run: int, workers: int | None) -> str:
     known = to_run - work.unknown_cells
     if not known:
         return "time unknown: no cell of these models has finished yet"
     rest = f" for {known} of them; the rest is unmeasured" if work.unknown_cells else ""
+    if workers is None:
+        return f"about {duration(work.cell_seconds)} of training in all{rest}"
     return f"about {duration(work.cell_seconds / workers)} with {workers} at a time{rest}"
 
 

@@ -26,8 +26,7 @@ class Submission:
 
 
 def prepare(args: argparse.Namespace, store: Store) -> Submission:
-    """Ask the store first. Raises BadInput when it cannot be written, or the run's name stands for something else."""
-    store.check_writable()
+    """Ask the store, and write nothing. Raises BadInput when the run's name stands for something else."""
     asked = request.from_grid(args, store)
     run = Run.of(asked.run, asked.tasks)
     check_run(store, run)

@@ -1,11 +1,13 @@
 """submit, status and cancel on a real API server, Job controller and scheduler."""
 
+import json
 import subprocess
 
 import pytest
+import yaml
 
 from tests.cluster.waiting import until
-from tests.factories import publish, success
+from tests.factories import failure, progress, publish, success
 from tests.launcher.clustered import ClusterLauncher
 
 USER = "admin"
@@ -75,6 +77,59 @@ def test_a_conflicting_job_is_named_with_both_owners(clustered: ClusterLauncher)
     for word in ("twenty-bert-l2-n80-s0", "owner else, not somebody", "--run"):
         assert word in last
     assert len(clustered.jobs()) == 2
+
+
+def test_a_dry_run_makes_nothing(clustered: ClusterLauncher) -> None:
+    named = clustered("submit", "--dry-run", "-o", "name")
+    assert (named.returncode, len(named.stdout.splitlines())) == (0, 20)
+    listed = json.loads(clustered("submit", "--dry-run", "-o", "json").stdout)
+    documents = list(yaml.safe_load_all(clustered("submit", "--dry-run").stdout))
+    assert documents == listed["items"]
+    assert not clustered.jobs()
+    assert not list(clustered.store().list(""))
+
+
+def test_a_dry_run_without_a_store_shows_every_cell(clustered: ClusterLauncher) -> None:
+    done = clustered("submit", "--dry-run", "-o", "name", "--results-uri", "s3://no-such-bucket-anywhere/study")
+    assert (done.returncode, len(done.stdout.splitlines())) == (0, 20)
+    assert done.stderr.startswith("warning: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_wait_ends_when_all_are_done(clustered: ClusterLauncher) -> None:
+    clustered("submit", "--yes", "--only", "model=bert")
+    waiting = subprocess.Popen(
+        clustered.command("wait", "--only", "model=bert"),
+        env=clustered.environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    for task in clustered.tasks():
+        publish(clustered.store(), success(task))
+    told, _ = waiting.communicate(timeout=60)
+    assert waiting.returncode == 0
+    assert told.splitlines()[-1] == "4 cells: 4 done"
+
+
+def test_wait_ends_when_the_rest_cannot_finish(clustered: ClusterLauncher) -> None:
+    publish(clustered.store(), success(clustered.tasks()[0]))
+    publish(clustered.store(), failure(clustered.tasks()[1]))
+    done = clustered("wait", "--only", "model=bert,labels=2")
+    assert done.returncode == 3
+    assert done.stdout.splitlines()[-1] == "2 cells: 1 done, 1 failed"
+
+
+def test_wait_gives_up_when_its_time_is_over(clustered: ClusterLauncher) -> None:
+    clustered("submit", "--yes", "--only", "model=bert,labels=2")
+    done = clustered("wait", "--only", "model=bert,labels=2", "--timeout", "1s")
+    assert done.returncode == 3
+    assert "the time is over: 2 pending" in done.stderr
+
+
+def test_logs_of_a_pod_that_is_gone_come_from_the_store(clustered: ClusterLauncher) -> None:
+    publish(clustered.store(), progress(clustered.tasks()[0]))
+    for kubeconfig in (clustered.kubeconfig, "/nonexistent/config"):
+        assert "training starts" in clustered("logs", "bert-l2-n80-s0", KUBECONFIG=str(kubeconfig)).stdout
 
 
 @pytest.mark.parametrize(

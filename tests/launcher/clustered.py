@@ -4,17 +4,22 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+import yaml
 from kubernetes import client
 
 from contract.grid import load_grid
 from contract.revision import resolve
 from contract.store import Store, open_store
 from contract.task import Task
+from launcher.manifest import load_template
 from tests.cluster.cluster import Cluster
+from tests.cluster.minio import Minio
 
 GRID = """
 name: {name}
@@ -26,6 +31,18 @@ model: {{weights: random}}
 """
 IMAGE = "emotion-grid-trainer:dev"
 OWNER = "somebody"
+
+
+@contextmanager
+def launcher_on(cluster: Cluster, minio: Minio, folder: Path) -> Iterator["ClusterLauncher"]:
+    """In a namespace of its own with the trainer's account, on a bucket of its own, which this process sees too."""
+    with cluster.namespace() as namespace, pytest.MonkeyPatch.context() as patch:
+        cluster.core.create_namespaced_service_account(namespace, {"metadata": {"name": "trainer"}})
+        for name, value in minio.environment().items():
+            patch.setenv(name, value)
+        for name in ("HTTP_PROXY", "http_proxy"):
+            patch.delenv(name, raising=False)
+        yield ClusterLauncher(cluster, namespace, minio.new_bucket("launcher"), folder, minio.environment())
 
 
 class ClusterLauncher:
@@ -72,6 +89,14 @@ class ClusterLauncher:
             timeout=120,
         )
 
+    def template(self, ending: Mapping[str, str]) -> tuple[str, str]:
+        """The option for a job.yaml whose pods end as told."""
+        template = load_template()
+        template["spec"]["template"]["metadata"]["annotations"] = dict(ending)
+        path = self.grid_file.with_name("job.yaml")
+        path.write_text(yaml.safe_dump(template))
+        return "--template", str(path)
+
     def json(self, verb: str, *options: str) -> Any:
         """What the verb prints on stdout, which must be JSON and nothing else."""
         done = self(verb, "--json", *options)
@@ -89,6 +114,12 @@ class ClusterLauncher:
     def store(self) -> Store:
         """Where results go."""
         return open_store(self.uri)
+
+    def pod(self, cell: str) -> client.V1Pod | None:
+        """Of the cell's latest attempt."""
+        selector = f"emotion-grid/cell={cell}"
+        found = self.cluster.core.list_namespaced_pod(self.namespace, label_selector=selector).items
+        return max(found, key=lambda pod: pod.metadata.creation_timestamp, default=None)
 
     def jobs(self) -> Sequence[client.V1Job]:
         """All that there are in the namespace."""

@@ -19,8 +19,8 @@ from tests.k8s.kubectl import Kubectl
 
 K8S = OVERLAYS.parent
 LAUNCHER_MAY = {
-    *((verb, "batch", "jobs") for verb in ("get", "list", "watch", "create", "delete")),
-    *((verb, "", "pods") for verb in ("get", "list", "watch")),
+    *((verb, "batch", "jobs") for verb in ("get", "list", "create", "delete")),
+    ("list", "", "pods"),
     ("get", "", "pods/log"),
 }
 

@@ -10,12 +10,14 @@ Spell = Callable[[tuple[str, ...]], str]
 
 
 def one_line(error: ValidationError, root: type[BaseModel], spell: Spell = ".".join) -> str:
-    """The first fault of `error`; `spell` writes a location the way the user wrote it."""
+    """The most telling fault of `error`; `spell` writes a location the way the user wrote it."""
     return r"\n".join(_reason(error, root, spell).splitlines())
 
 
 def _reason(error: ValidationError, root: type[BaseModel], spell: Spell) -> str:
-    fault = error.errors()[0]
+    faults = error.errors()
+    # A misspelled name comes first: it is why another one is missing.
+    fault = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
     location = tuple(str(part) for part in fault["loc"])
     name, value = spell(location), fault["input"]
     match fault["type"]:

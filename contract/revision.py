@@ -30,7 +30,7 @@ def resolve(tasks: Sequence[Task]) -> list[Task]:
     corpora = {data: data_revision(data) for data in {task.data for task in tasks} if data.revision is None}
     weights = {
         (model, name): weights_revision(model, name)
-        for model, name in {(task.model, task.cell.model) for task in tasks}
+        for model, name in dict.fromkeys((task.model, task.cell.model) for task in tasks)
         if model.revision is None
     }
 

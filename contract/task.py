@@ -102,7 +102,7 @@ class Results(Settings):
     """Where results go."""
 
     uri: str
-    """A folder: `/path` or `file:///path`."""
+    """A folder (`/path`, `file:///path`) or `s3://bucket/prefix`."""
 
 
 class Log(Settings):

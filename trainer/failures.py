@@ -79,4 +79,4 @@ class Termination:
             raise self._preempted()
 
     def _preempted(self) -> Preempted:
-        return Preempted("SIGTERM: the machine is needed elsewhere; run the cell again")
+        return Preempted("stopped by SIGTERM: an interrupted submit, or the machine is needed elsewhere; run it again")

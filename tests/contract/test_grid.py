@@ -243,3 +243,10 @@ def test_a_bad_setting_is_one_line(assignment: str, words: list[str]):
     assert "\n" not in message
     for word in words:
         assert word in message
+
+
+def test_a_misspelled_key_is_named_before_the_one_that_it_leaves_missing(tmp_path: Path):
+    path = tmp_path / "grid.yaml"
+    path.write_text("{name: typo, modles: [bert], labels: [2], samples: [80]}")
+    with pytest.raises(BadInput, match=r"unknown setting modles \(did you mean models\?\)"):
+        load_grid(str(path))

@@ -26,7 +26,7 @@ KILLED = 137
 @contextmanager
 def place(cluster: Cluster) -> Iterator[str]:
     """A namespace for cells, as k8s/base makes it."""
-    with cluster.namespace(**RESTRICTED) as namespace:
+    with cluster.namespace(RESTRICTED) as namespace:
         cluster.core.create_namespaced_service_account(namespace, {"metadata": {"name": "trainer"}})
         yield namespace
 

@@ -62,7 +62,7 @@ def test_an_api_server_that_stays_broken_is_told_in_one_line(cluster: Cluster, c
     assert done.stderr.splitlines()[-1].startswith("launcher: error: no API server answers at")
 
 
-@pytest.mark.parametrize("call", [1, CALLS - 1])
+@pytest.mark.parametrize("call", [1, CALLS // 2, CALLS - 1])
 @pytest.mark.parametrize("moment", [Fault.DROP_BEFORE, Fault.DROP_AFTER])
 def test_a_killed_submit_is_finished_by_the_next(
     cluster: Cluster, clustered: ClusterLauncher, moment: Fault, call: int
@@ -169,6 +169,9 @@ def test_a_cluster_that_cannot_be_talked_to(
     assert "Traceback" not in done.stderr
     for word in words:
         assert word in last
+    status = clustered("status", KUBECONFIG=changed)
+    assert (status.returncode, len(status.stderr.splitlines())) == (3, 1)
+    assert "20 missing" in status.stdout
 
 
 def test_a_missing_permission_names_verb_resource_and_namespace(clustered: ClusterLauncher) -> None:

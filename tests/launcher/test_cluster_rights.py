@@ -25,6 +25,7 @@ def test_the_launcher_s_account_may_do_what_its_verbs_ask_for_and_no_more(
     with cluster.gpu_nodes(1):
         assert clustered("submit", "--yes", *only, *clustered.template(ends(1)), LAUNCHER_ATTEMPTS="1").returncode == 0
         until(lambda: clustered.states(*only) == {"bert-l2-n80-s0": "failed"}, "the cell to fail")
+    assert clustered("wait", *only).returncode == 3
     publish(clustered.store(), progress(clustered.tasks()[0]))
     assert "training starts" in clustered("logs", "bert-l2-n80-s0").stdout
     assert clustered("retry", *only).returncode == 0

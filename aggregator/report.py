@@ -21,6 +21,8 @@ class Report:
     """What the files show."""
 
     expected: Expected
+    deviations: Sequence[str]
+    """What was asked for otherwise than in the study."""
     table: Sequence[Row]
     validation: Boxes
     test: Boxes
@@ -46,11 +48,6 @@ class Report:
         return [row for row in self.table if row["status"] != "done"]
 
     @property
-    def deviations(self) -> list[str]:
-        """What was asked for otherwise than in the study."""
-        return deviations(self.expected.tasks)
-
-    @property
     def models(self) -> list[str]:
         """In the order of the grid."""
         return models_of(self.test)
@@ -73,6 +70,7 @@ def make_report(expected: Expected, outcomes: Sequence[Outcome]) -> Report:
     validation, marks = boxes(expected.tasks, outcomes, "validation"), marks_of(successes)
     return Report(
         expected=expected,
+        deviations=deviations(expected.tasks),
         table=results_table(expected.tasks, outcomes),
         validation=validation,
         test=boxes(expected.tasks, outcomes, "test"),

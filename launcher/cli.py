@@ -10,7 +10,7 @@ from contract.exits import INCOMPLETE, OK, BadInput, ExitCode, ProgramError
 from contract.processors import processors
 from contract.run import Run, check_run, record_run
 from contract.store import Store, open_store
-from contract.survey import Done, Failed, Lost, survey
+from contract.survey import Failed, Lost, survey
 from contract.task import Task
 from launcher import cluster_verbs, request, show
 from launcher.gpus import visible_gpus
@@ -20,7 +20,7 @@ from launcher.plan import Step, estimate, measure, plan
 from launcher.settings import LauncherSettings, launcher_settings
 from launcher.submission import prepare
 from launcher.talk import confirmed, out, print_json, say
-from launcher.view import State
+from launcher.view import State, all_done, join
 from launcher.waiting import wait_for
 
 _INTERRUPTED = 130
@@ -29,6 +29,22 @@ _INTERRUPTED = 130
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code. A user's mistake is one line on stderr."""
+    try:
+        args = parser().parse_args(argv)
+        settings = launcher_settings()
+        store = open_store(args.results_uri or settings.results_uri)
+        return _carry_out(args, settings, store).number
+    except ProgramError as error:
+        return tell("launcher", error)
+    except KeyboardInterrupt:
+        say("interrupted; finished results are kept, the same command goes on from there")
+        return _INTERRUPTED
+
+
+def _carry_out(args: argparse.Namespace, settings: LauncherSettings, store: Store) -> ExitCode:
+    """By the backend's own verb; a plan is the same for all."""
+    if args.verb != "plan" and (args.backend or settings.backend) == "kubernetes":
+        return cluster_verbs.VERBS[args.verb](args, store)
     verbs: dict[str, Callable[[argparse.Namespace, LauncherSettings, Store], ExitCode]] = {
         "plan": plan_verb,
         "submit": submit_verb,
@@ -38,16 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "retry": retry_verb,
         "logs": logs_verb,
     }
-    try:
-        args = parser().parse_args(argv)
-        settings = launcher_settings()
-        store = open_store(args.results_uri or settings.results_uri)
-        return verbs[args.verb](args, settings, store).number
-    except ProgramError as error:
-        return tell("launcher", error)
-    except KeyboardInterrupt:
-        say("interrupted; finished results are kept, the same command goes on from there")
-        return _INTERRUPTED
+    return verbs[args.verb](args, settings, store)
 
 
 def plan_verb(args: argparse.Namespace, settings: LauncherSettings, store: Store) -> ExitCode:
@@ -68,8 +75,6 @@ def plan_verb(args: argparse.Namespace, settings: LauncherSettings, store: Store
 
 def submit_verb(args: argparse.Namespace, settings: LauncherSettings, store: Store) -> ExitCode:
     """Run what is missing. Without a terminal, --yes stands for the answer."""
-    if _on_cluster(args, settings):
-        return cluster_verbs.submit(args, store)
     if args.dry_run:
         raise BadInput("--dry-run shows Jobs: add --backend kubernetes; for local cells `plan` shows what would run")
     store.check_writable()
@@ -85,8 +90,6 @@ def submit_verb(args: argparse.Namespace, settings: LauncherSettings, store: Sto
 
 def retry_verb(args: argparse.Namespace, settings: LauncherSettings, store: Store) -> ExitCode:
     """Run again what failed or was lost, also where a retry is not expected to help."""
-    if _on_cluster(args, settings):
-        return cluster_verbs.retry(args, store)
     store.check_writable()
     asked = request.from_run(args, store)
     states = zip(asked.chosen, survey(asked.chosen, store), strict=True)
@@ -99,41 +102,29 @@ def retry_verb(args: argparse.Namespace, settings: LauncherSettings, store: Stor
 
 def status_verb(args: argparse.Namespace, settings: LauncherSettings, store: Store) -> ExitCode:
     """Show each cell's state."""
-    if _on_cluster(args, settings):
-        return cluster_verbs.status(args, store)
     asked = request.from_run(args, store)
     return _report(args, asked, survey(asked.chosen, store), rows=True)
 
 
 def wait_verb(args: argparse.Namespace, settings: LauncherSettings, store: Store) -> ExitCode:
     """Return when all cells are done, or the rest cannot finish by itself."""
-    if _on_cluster(args, settings):
-        return cluster_verbs.wait(args, store)
     asked = request.from_run(args, store)
-    rows = wait_for(lambda: cluster_verbs.rows_of_store(asked, store), args.timeout)
+    rows = wait_for(lambda: join(asked.chosen, survey(asked.chosen, store)), args.timeout)
     return _report(args, asked, [row.state for row in rows], rows=True)
 
 
 def cancel_verb(args: argparse.Namespace, settings: LauncherSettings, store: Store) -> ExitCode:
     """Delete Jobs."""
-    if _on_cluster(args, settings):
-        return cluster_verbs.cancel(args, store)
     raise BadInput("cancel deletes Jobs: add --backend kubernetes; local cells end with their submit (Ctrl-C)")
 
 
 def logs_verb(args: argparse.Namespace, settings: LauncherSettings, store: Store) -> ExitCode:
     """Print the log of a cell's latest attempt."""
-    if _on_cluster(args, settings):
-        return cluster_verbs.logs(args, store)
     if args.follow:
         raise BadInput("-f follows a pod: add --backend kubernetes; `status` shows how far a local cell is")
     task = request.find_cell(request.from_run(args, store).tasks, args.cell)
     sys.stdout.write(latest_log(task, store))
     return OK
-
-
-def _on_cluster(args: argparse.Namespace, settings: LauncherSettings) -> bool:
-    return (args.backend or settings.backend) == "kubernetes"
 
 
 def _refusal(asked: request.Request, store: Store) -> str | None:
@@ -168,15 +159,13 @@ def _run_locally(tasks: list[Task], store: Store, command: Sequence[str], worker
 
 
 def _report(args: argparse.Namespace, asked: request.Request, states: Sequence[State], *, rows: bool) -> ExitCode:
-    document = show.status_document(asked.run, asked.chosen, states)
-    totals = ", ".join(f"{count} {state}" for state, count in document["totals"].items())
     if args.json:
-        print_json(document)
+        print_json(show.status_document(asked.run, asked.chosen, states))
     elif rows:
         out(show.table(("CELL", "STATE", "DETAIL"), show.status_rows(asked.chosen, states)))
     if not args.json:
-        out(f"{len(states)} cells: {totals}")
-    return OK if all(isinstance(state, Done) for state in states) else INCOMPLETE
+        out(f"{len(states)} cells: {show.totals(states)}")
+    return OK if all_done(states) else INCOMPLETE
 
 
 def _plan_text(steps: list[Step], store: Store, workers: int) -> str:

@@ -274,4 +274,5 @@ def _is_untrusted(error: Exception) -> bool:
 
 def _words(error: BaseException) -> str:
     """Without the object at whose address it happened, in one line."""
-    return " ".join(str(error).split()).rpartition("object at 0x")[2].partition(": ")[2] or " ".join(str(error).split())
+    words = " ".join(str(error).split())
+    return words.rpartition("object at 0x")[2].partition(": ")[2] or words

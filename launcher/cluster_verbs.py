@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ import yaml
 from contract.exits import INCOMPLETE, OK, BadInput, ExitCode, StoreFailed
 from contract.run import record_run
 from contract.store import Store
-from contract.survey import Done, Failed, Lost, survey
+from contract.survey import Failed, Lost, survey
 from contract.task import Task
 from launcher import request, show
 from launcher.answers import ClusterFailed, NoCluster
@@ -25,7 +25,7 @@ from launcher.plan import estimate, measure
 from launcher.settings import ClusterSettings, cluster_settings, job_options
 from launcher.submission import prepare
 from launcher.talk import confirmed, out, print_json, say
-from launcher.view import Broken, Row, join
+from launcher.view import Broken, Row, all_done, join
 from launcher.waiting import wait_for
 
 Manifests = list[dict[str, Any]]
@@ -58,8 +58,7 @@ def status(args: argparse.Namespace, store: Store) -> ExitCode:
     """Show each cell's state; by the store alone where no cluster can be reached."""
     asked = request.from_run(args, store)
     rows = _rows_or_store(args, asked, store)
-    _report(args, asked, rows)
-    return _verdict(rows)
+    return _report(args, asked, rows)
 
 
 def cancel(args: argparse.Namespace, store: Store) -> ExitCode:
@@ -82,12 +81,11 @@ def cancel(args: argparse.Namespace, store: Store) -> ExitCode:
 def wait(args: argparse.Namespace, store: Store) -> ExitCode:
     """Return when all cells are done, or the rest cannot finish by itself."""
     asked = request.from_run(args, store)
-    rows = rows_of_store(asked, store)
-    if not all(isinstance(row.state, Done) for row in rows):
+    rows = join(asked.chosen, survey(asked.chosen, store))
+    if not _all_done(rows):
         cluster = Cluster(cluster_settings(vars(args)))
         rows = wait_for(lambda: _rows(cluster, asked, store), args.timeout)
-    _report(args, asked, rows)
-    return _verdict(rows)
+    return _report(args, asked, rows)
 
 
 def retry(args: argparse.Namespace, store: Store) -> ExitCode:
@@ -199,7 +197,7 @@ def _rows_or_store(args: argparse.Namespace, asked: request.Request, store: Stor
         return _rows(Cluster(cluster_settings(vars(args))), asked, store)
     except (NoCluster, ClusterFailed) as error:
         say(f"by the store alone: {error}")
-        return rows_of_store(asked, store)
+        return join(asked.chosen, survey(asked.chosen, store))
 
 
 def _rows(cluster: Cluster, asked: request.Request, store: Store) -> list[Row]:
@@ -207,20 +205,26 @@ def _rows(cluster: Cluster, asked: request.Request, store: Store) -> list[Row]:
     return join(asked.chosen, survey(asked.chosen, store), jobs, pods)
 
 
-def rows_of_store(asked: request.Request, store: Store) -> list[Row]:
-    """What the store knows, and no cluster."""
-    return join(asked.chosen, survey(asked.chosen, store), [], [])
-
-
-def _report(args: argparse.Namespace, asked: request.Request, rows: Sequence[Row]) -> None:
-    document = show.rows_document(asked.run, rows, datetime.now(UTC))
+def _report(args: argparse.Namespace, asked: request.Request, rows: Sequence[Row]) -> ExitCode:
+    now = datetime.now(UTC)
     if args.json:
-        print_json(document)
-        return
-    header = ("CELL", "STATE", "ATTEMPTS", "NODE", "AGE", "DETAIL")
-    out(show.table(header, show.cluster_rows(rows, datetime.now(UTC))))
-    out(f"{len(rows)} cells: {', '.join(f'{count} {state}' for state, count in document['totals'].items())}")
+        print_json(show.rows_document(asked.run, rows, now))
+    else:
+        header = ("CELL", "STATE", "ATTEMPTS", "NODE", "AGE", "DETAIL")
+        out(show.table(header, show.cluster_rows(rows, now)))
+        out(f"{len(rows)} cells: {show.totals([row.state for row in rows])}")
+    return OK if _all_done(rows) else INCOMPLETE
 
 
-def _verdict(rows: Sequence[Row]) -> ExitCode:
-    return OK if all(isinstance(row.state, Done) for row in rows) else INCOMPLETE
+def _all_done(rows: Sequence[Row]) -> bool:
+    return all_done(row.state for row in rows)
+
+
+VERBS: dict[str, Callable[[argparse.Namespace, Store], ExitCode]] = {
+    "submit": submit,
+    "status": status,
+    "wait": wait,
+    "cancel": cancel,
+    "retry": retry,
+    "logs": logs,
+}

@@ -1,13 +1,11 @@
 """Cells as local processes: the same environment and the same store as a Job, without a cluster."""
 
-import ctypes
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
@@ -17,13 +15,13 @@ from contract.environment import strangers
 from contract.store import Store
 from contract.survey import Done, Running, State, look
 from contract.task import Task, env_name, setting_fields
+from launcher.children import die_with_parent
 from launcher.gpus import VISIBLE
 
 _POLL_SECONDS = 0.2
 _LOOK_SECONDS = 2.0
 _GRACE_SECONDS = 10.0
 _OUTPUT_LINES = 15
-_PR_SET_PDEATHSIG = 1
 
 
 class Watcher(Protocol):
@@ -125,7 +123,7 @@ class LocalRunner:
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=_die_with_parent(),
+            preexec_fn=die_with_parent(),
         )
         self._children.append(_Child(task, slot, process, output))
         self._watcher.started(task)
@@ -159,20 +157,6 @@ def child_environment(task: Task, threads: int, gpu: str | None, environ: Mappin
     kept = {name: value for name, value in environ.items() if name not in foreign}
     here = {env_name("log", "progress_seconds"): "2", env_name("train", "threads"): str(task.train.threads or threads)}
     return kept | ({} if gpu is None else {VISIBLE: gpu}) | task.to_env() | here
-
-
-def _die_with_parent() -> Callable[[], None] | None:
-    """For Linux: the kernel kills a child whose launcher is gone, even by SIGKILL, so that no orphan trains on."""
-    if sys.platform != "linux":
-        return None
-    libc, launcher = ctypes.CDLL(None), os.getpid()
-
-    def arrange() -> None:
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != launcher:
-            os._exit(1)
-
-    return arrange
 
 
 @contextmanager

@@ -109,12 +109,22 @@ def status_rows(tasks: Sequence[Task], states: Sequence[State]) -> list[Cells]:
 
 def status_document(run: str, tasks: Sequence[Task], states: Sequence[State]) -> dict[str, Any]:
     """The same for machines."""
-    shown = [(task, status_of(state)) for task, state in zip(tasks, states, strict=True)]
-    cells = [
-        {"cell": task.cell.id, "fingerprint": task.fingerprint(), "state": status.state, **status.details}
-        for task, status in shown
-    ]
-    return {"run": run, "totals": dict(Counter(status.state for _, status in shown)), "cells": cells}
+    return _document(run, [_cell_document(task, state) for task, state in zip(tasks, states, strict=True)])
+
+
+def totals(states: Sequence[State]) -> str:
+    """`12 done, 8 running`."""
+    counted = Counter(status_of(state).state for state in states)
+    return ", ".join(f"{count} {word}" for word, count in counted.items())
+
+
+def _document(run: str, cells: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"run": run, "totals": dict(Counter(cell["state"] for cell in cells)), "cells": cells}
+
+
+def _cell_document(task: Task, state: State) -> dict[str, Any]:
+    status = status_of(state)
+    return {"cell": task.cell.id, "fingerprint": task.fingerprint(), "state": status.state, **status.details}
 
 
 def cluster_rows(rows: Sequence[Row], now: datetime) -> list[Cells]:
@@ -131,17 +141,7 @@ def _cluster_row(row: Row, status: CellStatus, now: datetime) -> Cells:
 
 def rows_document(run: str, rows: Sequence[Row], now: datetime) -> dict[str, Any]:
     """The same for machines; `job` is null for a cell that has none."""
-    cells = [
-        {
-            "cell": row.task.cell.id,
-            "fingerprint": row.task.fingerprint(),
-            "state": status_of(row.state).state,
-            **status_of(row.state).details,
-            "job": _job_document(row, now),
-        }
-        for row in rows
-    ]
-    return {"run": run, "totals": dict(Counter(cell["state"] for cell in cells)), "cells": cells}
+    return _document(run, [_cell_document(row.task, row.state) | {"job": _job_document(row, now)} for row in rows])
 
 
 def _job_document(row: Row, now: datetime) -> dict[str, Any] | None:

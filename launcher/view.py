@@ -65,8 +65,6 @@ class Broken:
 
 
 State = Stored | Queued | Pending | Pulling | Stuck | Started | Suspended | Ending | Broken
-Alive = Queued | Pending | Pulling | Stuck | Started | Suspended | Ending | Running
-"""States that may still become Done by themselves."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +77,13 @@ class Row:
     pod: Pod | None
 
 
-def join(tasks: Sequence[Task], stored: Sequence[Stored], jobs: Iterable[Job], pods: Iterable[Pod]) -> list[Row]:
-    """A row a task. `jobs`, then `pods`, then `stored` must have been read, or a Job seems to end without a result."""
+def join(
+    tasks: Sequence[Task], stored: Sequence[Stored], jobs: Iterable[Job] = (), pods: Iterable[Pod] = ()
+) -> list[Row]:
+    """A row a task; without Jobs and pods, what the store knows.
+
+    `jobs`, then `pods`, then `stored` must have been read, or a Job seems to end without a result.
+    """
     by_cell = {(job.cell, job.fingerprint): job for job in jobs}
     by_job: dict[str, list[Pod]] = {}
     for pod in pods:
@@ -177,6 +180,11 @@ def in_words(scheduler: str) -> str:
     if "node affinity/selector" in told:
         return f"no node has the labels that this model asks for ({told})"
     return told
+
+
+def all_done(states: Iterable[State]) -> bool:
+    """Whether every cell has its result."""
+    return all(isinstance(state, Done) for state in states)
 
 
 def is_final(state: State) -> bool:

@@ -1,10 +1,9 @@
 """Waiting for a run, with plain lines meanwhile."""
 
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 
-from launcher.show import status_of
+from launcher.show import status_of, totals
 from launcher.talk import say
 from launcher.view import Row, is_final
 
@@ -24,15 +23,13 @@ def wait_for(look: Look, timeout_seconds: float | None) -> list[Row]:
         if all(is_final(row.state) for row in rows):
             return rows
         if deadline is not None and time.monotonic() >= deadline:
-            say(f"the time is over: {totals(rows)}")
+            say(f"the time is over: {_totals(rows)}")
             return rows
         time.sleep(_POLL_SECONDS if deadline is None else max(0.0, min(_POLL_SECONDS, deadline - time.monotonic())))
 
 
-def totals(rows: Sequence[Row]) -> str:
-    """`12 done, 3 running`."""
-    counted = Counter(status_of(row.state).state for row in rows)
-    return ", ".join(f"{count} {state}" for state, count in counted.items())
+def _totals(rows: Sequence[Row]) -> str:
+    return totals([row.state for row in rows])
 
 
 class _Teller:
@@ -51,4 +48,4 @@ class _Teller:
                 say(f"{status.state:<9}  {row.task.cell.id}{': ' if status.detail else ''}{status.detail}")
         if time.monotonic() - self._spoken >= _HEARTBEAT_SECONDS:
             self._spoken = time.monotonic()
-            say(f"{len(rows)} cells: {totals(rows)}")
+            say(f"{len(rows)} cells: {_totals(rows)}")

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
+from launcher.children import die_with_parent
 from tests.cluster.cache import cache_folder, locked, written_aside
 from tests.cluster.failure import ClusterFailed, tail
-from tests.cluster.processes import die_with_parent
 from tests.cluster.toolchain import Go, find_go
 
 _MODULES = Path(__file__).parent / "modules"

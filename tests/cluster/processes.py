@@ -1,23 +1,20 @@
 """Child processes that end with their owner, whatever ends it."""
 
-import ctypes
 import os
-import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from launcher.children import die_with_parent
 from tests.cluster.failure import ClusterFailed, log_tail
 from tests.cluster.waiting import until
 
 LOOPBACK = "127.0.0.1"
 _START_SECONDS = 60.0
 """Generous: a warm start takes seconds, but tests share the machine with others that train."""
-_PR_SET_PDEATHSIG = 1
 
 
 class Process:
@@ -92,17 +89,3 @@ def free_ports(count: int) -> list[int]:
     finally:
         for each in held:
             each.close()
-
-
-def die_with_parent() -> Callable[[], None] | None:
-    """For Linux: what a child does before its program, so that the kernel kills it when its parent is gone."""
-    if sys.platform != "linux":
-        return None
-    libc, parent = ctypes.CDLL(None), os.getpid()
-
-    def arrange() -> None:
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(1)
-
-    return arrange

@@ -8,6 +8,17 @@ from pydantic import BaseModel, ValidationError
 
 Spell = Callable[[tuple[str, ...]], str]
 
+_EXPECTED = {
+    "dict_type": "names with values, as in {name: value}",
+    "int_from_float": "a whole number",
+    "int_parsing": "a whole number",
+    "int_type": "a whole number",
+    "model_type": "names with values, as in {name: value}",
+    "too_short": "at least one entry",
+    "tuple_type": "a list, as in [first, second]",
+}
+"""Types of pydantic's errors whose messages speak of Python."""
+
 
 def one_line(error: ValidationError, root: type[BaseModel], spell: Spell = ".".join) -> str:
     """The most telling fault of `error`; `spell` writes a location the way the user wrote it."""
@@ -29,6 +40,8 @@ def _reason(error: ValidationError, root: type[BaseModel], spell: Spell) -> str:
         case "value_error":
             reason = str(fault["ctx"]["error"])
             return f"{name}: {reason}" if location else reason
+        case kind if kind in _EXPECTED:
+            return f"{name}={value}: expected {_EXPECTED[kind]}"
         case _:
             reason = fault["msg"][0].lower() + fault["msg"][1:]
             return f"{name}={value}: {reason}"

@@ -1,5 +1,6 @@
 """A grid: models x labels x samples x seeds and the settings that its cells share. Named, or a YAML file."""
 
+import re
 from importlib import resources
 from itertools import product
 from pathlib import Path
@@ -17,6 +18,13 @@ from contract.task import Results, Settings, Task
 T = TypeVar("T")
 RUN_NAME = r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$"
 """A grid's name is the default name of its runs, and part of the names of their Jobs."""
+
+
+def run_name(text: str) -> str:
+    """Raises ValueError for what cannot stand in a key and in the name of a Job."""
+    if not re.fullmatch(RUN_NAME, text):
+        raise ValueError(f"{text!r} is not made of up to 40 lower-case letters, digits and inner hyphens")
+    return text
 
 
 def _distinct(values: tuple[T, ...]) -> tuple[T, ...]:
@@ -63,7 +71,7 @@ class Grid(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(pattern=RUN_NAME)
+    name: Annotated[str, AfterValidator(run_name)]
     models: Annotated[tuple[Annotated[str, AfterValidator(known_model)], ...], AfterValidator(_distinct)] = Field(
         min_length=1
     )

@@ -28,11 +28,9 @@ _TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.tx
 def resolve(tasks: Sequence[Task]) -> list[Task]:
     """The tasks with both revisions filled in. Reads each folder once; raises BadInput where one cannot serve."""
     corpora = {data: data_revision(data) for data in {task.data for task in tasks} if data.revision is None}
-    weights = {
-        (model, name): weights_revision(model, name)
-        for model, name in dict.fromkeys((task.model, task.cell.model) for task in tasks)
-        if model.revision is None
-    }
+    wanted = dict.fromkeys((task.model, task.cell.model) for task in tasks if task.model.revision is None)
+    _refuse_absent([Path(model.weights) / name for model, name in wanted if model.weights not in ("hub", "random")])
+    weights = {(model, name): weights_revision(model, name) for model, name in wanted}
 
     def resolved(task: Task) -> Task:
         data = task.data.model_copy(update={"revision": corpora.get(task.data, task.data.revision)})
@@ -95,10 +93,19 @@ def corpus_files(folder: Path) -> list[Path]:
     )
 
 
+def _refuse_absent(folders: Iterable[Path]) -> None:
+    """All of them at once: whoever lacks one folder of a grid often lacks several."""
+    absent = []
+    for folder in folders:
+        with _named(folder):
+            absent += [] if folder.is_dir() else [str(folder)]
+    if absent:
+        raise BadInput(f"no weights at {', '.join(absent)}: MODEL_WEIGHTS must hold one folder per model name")
+
+
 def _weight_files(folder: Path) -> list[Path]:
+    _refuse_absent([folder])
     with _named(folder):
-        if not folder.is_dir():
-            raise BadInput(f"no weights at {folder}: MODEL_WEIGHTS must hold one folder per model name")
         files = sorted(path for pattern in _WEIGHT_FILES for path in folder.glob(pattern))
     if not any(path.suffix == ".safetensors" for path in files):
         raise BadInput(f"no *.safetensors in {folder}: pickled weights are not loaded; convert them first")

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from contract.exits import BadInput
 from contract.explain import one_line
-from contract.grid import RUN_NAME, Grid, Selector, load_grid
+from contract.grid import Grid, Selector, load_grid, run_name
 from contract.revision import resolve
 from contract.run import RecordedTask, load_run, run_names
 from contract.store import Store
@@ -91,7 +91,7 @@ def find_cell(tasks: Sequence[Task], cell_id: str) -> Task:
 
 def parse_selector(text: str) -> Selector:
     """`model=bert,labels=2`: every coordinate must be equal. Raises BadInput."""
-    pairs = [part.partition("=") for part in text.split(",")]
+    pairs = [part.strip().partition("=") for part in text.split(",")]
     if any(not separator for _, separator, _ in pairs):
         raise BadInput(f"bad --only {text!r}: expected COORDINATE=VALUE with model, labels, samples or seed")
     names = [name for name, _, _ in pairs]
@@ -112,10 +112,11 @@ def parse_seeds(text: str) -> tuple[int, ...]:
 
 
 def parse_run_name(text: str) -> str:
-    """A name that can stand in a key and in the name of a Job. Raises BadInput."""
-    if not re.fullmatch(RUN_NAME, text):
-        raise BadInput(f"bad --run {text!r}: expected up to 40 lower-case letters, digits and inner hyphens")
-    return text
+    """Raises BadInput."""
+    try:
+        return run_name(text)
+    except ValueError as error:
+        raise BadInput(f"bad --run: {error}") from error
 
 
 def parse_seconds(text: str) -> float:

@@ -38,7 +38,7 @@ def test_ids_are_distinct_where_cells_are():
         ({"model": "BERT"}, ["'BERT'", "bert"]),
         ({"labels": 1}, ["labels=1", "2"]),
         ({"labels": 28}, ["labels=28", "27"]),
-        ({"labels": 2.5}, ["labels=2.5", "integer"]),
+        ({"labels": 2.5}, ["labels=2.5", "a whole number"]),
         ({"samples": 0}, ["samples=0", "greater than 0"]),
         ({"samples": 10**60}, ["samples=1000", "1000000"]),
         ({"seed": -1}, ["seed=-1", "0"]),

@@ -109,6 +109,15 @@ def test_a_folder_that_lacks_a_file_is_refused_by_name(tmp_path: Path, missing: 
         assert word in str(caught.value)
 
 
+def test_all_absent_weights_of_a_grid_are_named_at_once(tmp_path: Path):
+    asked = folders(tmp_path)
+    others = [
+        asked.model_copy(update={"cell": Cell(model=name, labels=2, samples=80)}) for name in ("minilm", "gpt2-xl")
+    ]
+    with pytest.raises(BadInput, match=r"no weights at \S+/minilm, \S+/gpt2-xl: MODEL_WEIGHTS"):
+        resolve([asked, *others])
+
+
 def test_a_parquet_corpus_without_its_test_split_is_none(tmp_path: Path):
     with pytest.raises(BadInput, match="test-"):
         resolve([folders(tmp_path, PARQUET[:1])])

@@ -136,7 +136,7 @@ def test_the_environment_holds_every_setting_that_is_set(asked: Task):
         ({"cell": {"model": "bert", "labels": 28, "samples": 2800}}, ["labels=28", "27"]),
         ({"cell": {"model": "bert", "labels": 2, "samples": 80, "sed": 1}}, ["cell.sed", "did you mean seed"]),
         ({"hyper": {"lerning_rate": 1}}, ["hyper.lerning_rate", "did you mean learning_rate", "epochs, batch_size"]),
-        ({"hyper": {"epochs": "many"}}, ["hyper.epochs=many", "integer"]),
+        ({"hyper": {"epochs": "many"}}, ["hyper.epochs=many", "a whole number"]),
         ({"hyper": {"learning_rate": 0}}, ["hyper.learning_rate=0", "greater than 0"]),
         ({"hyper": {"learning_rate": float("inf")}}, ["hyper.learning_rate=inf", "finite"]),
         ({"hyper": {"weight_decay": "nan"}}, ["hyper.weight_decay=nan", "finite"]),

@@ -212,7 +212,7 @@ def test_mistakes_are_one_line_and_exit_code_2(launcher: Launcher, options: tupl
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("LAUNCHER_WORKERS", "many", ["LAUNCHER_WORKERS=many", "integer"]),
+        ("LAUNCHER_WORKERS", "many", ["LAUNCHER_WORKERS=many", "a whole number"]),
         ("LAUNCHER_TRAINER_COMMAND", "/nonexistent/python -m trainer", ["/nonexistent/python", "no such program"]),
         ("LAUNCHER_TRAINER_COMMAND", "'python", ["LAUNCHER_TRAINER_COMMAND='python", "no closing quotation"]),
     ],

@@ -85,7 +85,7 @@ def test_foreign_names_are_left_alone(name: str):
         ({"DATA_LABELS": "joy,felicity"}, ["DATA_LABELS", "felicity", "joy"]),
         ({"DATA_LABELS": "joy,joy"}, ["DATA_LABELS", "twice"]),
         ({"DATA_LABELS": "joy"}, ["data.labels", "1"]),
-        ({"HYPER_EPOCHS": "many"}, ["HYPER_EPOCHS=many", "integer"]),
+        ({"HYPER_EPOCHS": "many"}, ["HYPER_EPOCHS=many", "a whole number"]),
         ({"HYPER_PRECISION": "fp16"}, ["HYPER_PRECISION=fp16", "bf16"]),
     ],
 )

@@ -6,7 +6,7 @@ from statistics import fmean
 from typing import Literal
 
 from aggregator.collect import Outcome
-from aggregator.describe import Status, status_of
+from aggregator.describe import Status, error_of, status_of
 from contract.result import Success
 from contract.task import Task
 
@@ -34,6 +34,8 @@ class Box:
     """Size of the split that each seed was scored on; None while no seed is done."""
     pending: Status | None
     """What stands in the way of the seeds that are not done, the most telling first; None when all are."""
+    error: str | None
+    """Why the first of its failed seeds failed, in one word."""
 
     @property
     def mean(self) -> float | None:
@@ -74,4 +76,5 @@ def _box(outcomes: Sequence[Outcome], split: Split) -> Box:
         seeds=len(outcomes),
         comments=getattr(done[0].splits, split).comments if done else None,
         pending=next((status for status in _MOST_TELLING if status in statuses), None),
+        error=next(filter(None, map(error_of, outcomes)), None),
     )

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from aggregator.collect import Damaged, Outcome
-from contract.result import Progress, Success
+from contract.result import Failure, Progress, Success
 from contract.store import LOG, PROGRESS, attempt_key
 from contract.survey import Failed, Lost, Missing, Running, Stale
 
@@ -40,13 +40,20 @@ def status_of(outcome: Outcome) -> Status:
             return "missing"
 
 
+def error_of(outcome: Outcome) -> str | None:
+    """Why a failed cell failed, in one word."""
+    return outcome.failure.error if isinstance(outcome, Failed) else None
+
+
 def detail_of(outcome: Outcome) -> str:
     """Why the cell is not done; empty when it is, or when nothing is known about it."""
     match outcome:
         case Running(progress):
             return f"{progress.phase}, step {progress.step} of {progress.planned_steps}"
-        case Failed(failure):
+        case Failed(Failure() as failure):
             return f"{failure.error} (exit {failure.exit_code}) at step {failure.last_step}: {failure.message}"
+        case Failed():
+            return outcome.cause
         case Lost():
             return outcome.last_sign
         case Stale():
@@ -62,10 +69,10 @@ def attempt_of(outcome: Outcome) -> str | None:
     match outcome:
         case Success(provenance=by):
             return by.attempt
-        case Failed(failure):
-            return failure.provenance.attempt
-        case Running(Progress(attempt=attempt)) | Lost(Progress(attempt=attempt)):
-            return attempt
+        case Failed(Failure(provenance=by)):
+            return by.attempt
+        case Running(Progress() as last) | Lost(Progress() as last) | Failed(_, Progress() as last):
+            return last.attempt
         case _:
             return None
 
@@ -75,9 +82,9 @@ def log_key_of(outcome: Outcome) -> str | None:
     match outcome:
         case Success(artifacts=artifacts):
             return artifacts[LOG].key if LOG in artifacts else None
-        case Failed(failure):
+        case Failed(Failure() as failure):
             return attempt_key(failure.cell.id, failure.fingerprint, failure.provenance.attempt, LOG)
-        case Running(Progress() as last) | Lost(Progress() as last):
+        case Running(Progress() as last) | Lost(Progress() as last) | Failed(_, Progress() as last):
             return attempt_key(last.cell.id, last.fingerprint, last.attempt, PROGRESS)
         case _:
             return None

@@ -95,7 +95,7 @@ def _pending(found: Boxes) -> list[Status]:
 
 def _draw_box(axes: Axes, column: int, row: int, box: Box, *, pale: bool) -> None:
     if box.mean is None:
-        _draw_pending(axes, column, row, box.pending or "missing")
+        _draw_pending(axes, column, row, box)
         return
     colour = _colour(box.mean, share=_PALE if pale else 1.0)
     axes.add_patch(Rectangle((column, row), 1, 1, facecolor=colour, edgecolor="white", linewidth=1.5))
@@ -107,10 +107,15 @@ def _draw_box(axes: Axes, column: int, row: int, box: Box, *, pale: bool) -> Non
         axes.text(column + 0.5, row + 0.82, f"{len(box.accuracies)}/{box.seeds} seeds", fontsize=7, **words)
 
 
-def _draw_pending(axes: Axes, column: int, row: int, status: Status) -> None:
+def _draw_pending(axes: Axes, column: int, row: int, box: Box) -> None:
+    status = box.pending or "missing"
     axes.add_patch(_sign(status, (column + 0.03, row + 0.04), 0.94, 0.92))
     plate = {"boxstyle": "round,pad=0.2", "facecolor": "white", "edgecolor": "none"}
-    axes.text(column + 0.5, row + 0.5, status, ha="center", va="center", fontsize=8.5, color="#222222", bbox=plate)
+    words: dict[str, Any] = {"ha": "center", "va": "center", "color": "#222222", "bbox": plate}
+    error = box.error if status == "failed" else None
+    axes.text(column + 0.5, row + (0.33 if error else 0.5), status, fontsize=8.5, **words)
+    if error:
+        axes.text(column + 0.5, row + 0.72, error, fontsize=6, **words)
 
 
 def _sign(status: Status, corner: tuple[float, float], width: float, height: float) -> Rectangle:

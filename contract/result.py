@@ -1,12 +1,12 @@
 """What a cell leaves behind: a `Success` once, or a `Failure` for each attempt that ended without one.
 
-Both are versioned. A reader refuses a newer schema by name, and a result whose bytes were cut or edited: a Success
-carries the digest of its own content.
+Of an attempt that was ended from outside, whoever saw its pod leaves a `PodFailure`. All are versioned. A reader
+refuses a newer schema by name, and a result whose bytes were cut or edited: each carries the digest of its own content.
 """
 
 import hashlib
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -184,6 +184,30 @@ class Failure(Document):
     traceback_tail: list[str]
     last_step: int
     provenance: Provenance
+
+
+class PodFailure(Document):
+    """A pod that ended without a result, as the launcher saw it: the trainer of a killed pod says nothing itself.
+
+    A Job that ended when it had no pod left has one too, under its own uid.
+    """
+
+    status: Literal["pod-failure"] = "pod-failure"
+    uid: str
+    pod: str | None
+    node: str | None
+    error: str
+    """The cause in a word: an exit code's name, OOMKilled, evicted, node-lost (docs/failure-contract.md)."""
+    message: str
+    """The cause in a sentence."""
+    exit_code: int | None
+    retriable: bool
+    ended_at: datetime
+    """By the cluster's clock, whose times are whole seconds, cut."""
+
+    def is_followed_by(self, report: datetime) -> bool:
+        """Whether an attempt that reported then began after this pod's end."""
+        return report >= self.ended_at + timedelta(seconds=1)
 
 
 class Progress(Document):

@@ -2,6 +2,7 @@
 
 results/<cell-id>/<fingerprint>.json                     a Success, written last and once
 attempts/<cell-id>/<fingerprint>/<attempt>/...           artifacts, progress.json, failure.json of one attempt
+pods/<cell-id>/<fingerprint>/<uid>.json                  a PodFailure, written once, by a launcher that saw the pod
 runs/<run>.json                                          what a submit asked for
 """
 
@@ -20,6 +21,7 @@ from contract.exits import BadInput, StoreFailed
 
 RESULTS = "results/"
 ATTEMPTS = "attempts/"
+PODS = "pods/"
 _UNFINISHED = ".tmp-"
 
 
@@ -31,6 +33,11 @@ def result_key(cell_id: str, fingerprint: str) -> str:
 def attempt_key(cell_id: str, fingerprint: str, attempt: str, name: str) -> str:
     """Where a file of one attempt lives."""
     return f"{ATTEMPTS}{cell_id}/{fingerprint}/{attempt}/{name}"
+
+
+def pod_failure_key(cell_id: str, fingerprint: str, uid: str) -> str:
+    """Where the failure of one pod lives."""
+    return f"{PODS}{cell_id}/{fingerprint}/{uid}.json"
 
 
 def run_key(run: str) -> str:
@@ -55,6 +62,15 @@ def results_by_cell(keys: Iterable[str]) -> dict[str, list[str]]:
     for key in keys:
         cell_id, _, name = key.removeprefix(RESULTS).partition("/")
         found[cell_id].append(name.removesuffix(".json"))
+    return found
+
+
+def pod_failures_by_cell(keys: Iterable[str]) -> dict[tuple[str, str], list[str]]:
+    """(cell id, fingerprint) -> keys, from the keys under PODS."""
+    found: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for key in keys:
+        cell_id, _, rest = key.removeprefix(PODS).partition("/")
+        found[cell_id, rest.partition("/")[0]].append(key)
     return found
 
 

@@ -1,4 +1,4 @@
-"""What the store knows about each cell. One listing of results and one of attempts answer for the whole grid."""
+"""What the store knows about each cell. One listing each of results, attempts and pods answers for the whole grid."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -7,21 +7,23 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from contract.exits import EXIT_CODES
-from contract.result import Failure, Progress, Success, Unreadable, decode
+from contract.result import Failure, PodFailure, Progress, Success, Unreadable, decode
 from contract.store import (
     ATTEMPTS,
     FAILURE,
+    PODS,
     PROGRESS,
     RESULTS,
     AttemptFile,
     Store,
     attempt_file,
+    pod_failures_by_cell,
     result_key,
     results_by_cell,
 )
 from contract.task import Task
 
-T = TypeVar("T", Failure, Progress)
+T = TypeVar("T", Failure, PodFailure, Progress)
 Changes = dict[str, tuple[Any, Any]]
 """Setting -> (then, now)."""
 
@@ -54,15 +56,35 @@ class Lost:
 
 @dataclass(frozen=True)
 class Failed:
-    """The latest attempt ended without a result."""
+    """The latest attempt ended without a result: it said so itself, or its pod was seen to end."""
 
-    failure: Failure
+    failure: Failure | PodFailure
+    progress: Progress | None = None
+    """The last word of an attempt whose pod was seen to end."""
+
+    @property
+    def cause(self) -> str:
+        """Why, in words."""
+        return f"{self.failure.error}: {self.failure.message}"
 
     @property
     def retriable(self) -> bool:
         """Whether another attempt of the same cell may end differently."""
-        code = EXIT_CODES.get(self.failure.exit_code)
-        return code is None or code.retriable
+        match self.failure:
+            case PodFailure(retriable=retriable):
+                return retriable
+            case Failure(exit_code=number):
+                code = EXIT_CODES.get(number)
+                return code is None or code.retriable
+
+    @property
+    def ended_at(self) -> datetime:
+        """When the attempt ended."""
+        match self.failure:
+            case PodFailure(ended_at=ended_at):
+                return ended_at
+            case Failure(provenance=by):
+                return by.finished_at
 
 
 @dataclass(frozen=True)
@@ -89,53 +111,100 @@ State = Done | Running | Lost | Failed | Stale | Missing
 
 def survey(tasks: Sequence[Task], store: Store) -> list[State]:
     """The state of each task, in order. Fetches what failed, runs or went stale, and no finished result."""
-    results = results_by_cell(store.list(RESULTS))
-    attempts = _latest_attempts(store.list(ATTEMPTS))
-    return [_state(task, store, results.get(task.cell.id, []), attempts) for task in tasks]
+    keys = _listed(store)
+    return [_state(task, store, keys) for task in tasks]
 
 
 def look(task: Task, store: Store) -> State:
     """The state of one task, from its own keys alone."""
-    cell_id, fingerprint = task.cell.id, task.fingerprint()
-    results = results_by_cell(store.list(f"{RESULTS}{cell_id}/"))
-    attempts = _latest_attempts(store.list(f"{ATTEMPTS}{cell_id}/{fingerprint}/"))
-    return _state(task, store, results.get(cell_id, []), attempts)
+    cell = f"{task.cell.id}/"
+    return _state(task, store, _listed(store, cell, f"{cell}{task.fingerprint()}/"))
 
 
-Attempts = dict[tuple[str, str], dict[str, AttemptFile]]
-"""(cell id, fingerprint) -> file name -> file, of the latest attempt."""
+Place = tuple[str, str]
+"""(cell id, fingerprint)."""
 
 
-def _latest_attempts(keys: Iterable[str]) -> Attempts:
-    by_attempt: dict[tuple[str, str], dict[str, dict[str, AttemptFile]]] = defaultdict(lambda: defaultdict(dict))
+@dataclass(frozen=True)
+class _Keys:
+    """What is there; nothing of it was read yet."""
+
+    results: dict[str, list[str]]
+    """Cell id -> fingerprints."""
+    attempts: dict[Place, dict[str, AttemptFile]]
+    """File name -> file, of the latest attempt."""
+    pods: dict[Place, list[str]]
+    """Keys of pod failures."""
+
+
+def _listed(store: Store, cell: str = "", place: str = "") -> _Keys:
+    return _Keys(
+        results_by_cell(store.list(f"{RESULTS}{cell}")),
+        _latest_attempts(store.list(f"{ATTEMPTS}{place}")),
+        pod_failures_by_cell(store.list(f"{PODS}{place}")),
+    )
+
+
+def _latest_attempts(keys: Iterable[str]) -> dict[Place, dict[str, AttemptFile]]:
+    by_attempt: dict[Place, dict[str, dict[str, AttemptFile]]] = defaultdict(lambda: defaultdict(dict))
     for file in filter(None, map(attempt_file, keys)):
         by_attempt[file.cell_id, file.fingerprint][file.attempt][file.name] = file
     return {cell: attempts[max(attempts)] for cell, attempts in by_attempt.items()}
 
 
-def _state(task: Task, store: Store, fingerprints: list[str], attempts: Attempts) -> State:
-    fingerprint = task.fingerprint()
+def _state(task: Task, store: Store, keys: _Keys) -> State:
+    place = cell_id, fingerprint = task.cell.id, task.fingerprint()
+    fingerprints = keys.results.get(cell_id, [])
     if fingerprint in fingerprints:
         return Done()
-    if files := attempts.get((task.cell.id, fingerprint)):
-        return _attempted(store, files)
-    if fingerprints:
-        return _stale(store, task, fingerprints)
-    return Missing()
+    attempted = _attempted(store, keys.attempts[place]) if place in keys.attempts else None
+    if (tried := _tried(attempted, _latest_pod_failure(store, keys.pods.get(place, ())))) is not None:
+        return tried
+    return _stale(store, task, fingerprints) if fingerprints else Missing()
 
 
-def _attempted(store: Store, files: dict[str, AttemptFile]) -> State:
-    failure = _read(store, files, FAILURE, Failure)
+Attempted = Failed | Running | Lost
+
+
+def _tried(attempted: Attempted | None, pod: PodFailure | None) -> Attempted | None:
+    """What the latest attempt said of itself, unless its pod, or one that said nothing, was seen to end after that."""
+    said, progress = _last_word(attempted)
+    if pod is None or (said is not None and pod.is_followed_by(said)):
+        return attempted
+    return Failed(pod, progress)
+
+
+def _last_word(attempted: Attempted | None) -> tuple[datetime | None, Progress | None]:
+    match attempted:
+        case Failed():
+            return attempted.ended_at, None
+        case Running(Progress() as progress) | Lost(Progress() as progress):
+            return progress.updated_at, progress
+        case _:
+            return None, None
+
+
+def _attempted(store: Store, files: dict[str, AttemptFile]) -> Attempted:
+    failure = _read_file(store, files, FAILURE, Failure)
     if failure is not None:
         return Failed(failure)
-    progress = _read(store, files, PROGRESS, Progress)
+    progress = _read_file(store, files, PROGRESS, Progress)
     if progress is not None and progress.is_alive(datetime.now(UTC)):
         return Running(progress)
     return Lost(progress)
 
 
-def _read(store: Store, files: dict[str, AttemptFile], name: str, kind: type[T]) -> T | None:
-    data = store.get(files[name].key) if name in files else None
+def _latest_pod_failure(store: Store, keys: Sequence[str]) -> PodFailure | None:
+    failures = filter(None, (_read(store, key, PodFailure) for key in keys))
+    return max(failures, key=lambda failure: failure.ended_at, default=None)
+
+
+def _read_file(store: Store, files: dict[str, AttemptFile], name: str, kind: type[T]) -> T | None:
+    return _read(store, files[name].key, kind) if name in files else None
+
+
+def _read(store: Store, key: str, kind: type[T]) -> T | None:
+    data = store.get(key)
     try:
         return decode(data, kind) if data is not None else None
     except Unreadable:

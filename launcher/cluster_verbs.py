@@ -17,15 +17,17 @@ from contract.task import Task
 from launcher import request, show
 from launcher.answers import ClusterFailed, NoCluster
 from launcher.cluster import Cluster
+from launcher.ends import Broken
 from launcher.handover import check, hand_over, outcome
 from launcher.logs import latest_log
 from launcher.manifest import CELL_LABEL, job_manifest, load_template
 from launcher.objects import Job
 from launcher.plan import estimate, measure
+from launcher.pod_failures import Keeper
 from launcher.settings import ClusterSettings, cluster_settings, job_options
 from launcher.submission import prepare
 from launcher.talk import confirmed, out, print_json, say
-from launcher.view import Broken, Row, all_done, join
+from launcher.view import Row, all_done, join
 from launcher.waiting import wait_for
 
 Manifests = list[dict[str, Any]]
@@ -83,8 +85,8 @@ def wait(args: argparse.Namespace, store: Store) -> ExitCode:
     asked = request.from_run(args, store)
     rows = join(asked.chosen, survey(asked.chosen, store))
     if not _all_done(rows):
-        cluster = Cluster(cluster_settings(vars(args)))
-        rows = wait_for(lambda: _rows(cluster, asked, store), args.timeout)
+        cluster, keeper = Cluster(cluster_settings(vars(args))), Keeper(store)
+        rows = wait_for(lambda: _kept_rows(cluster, asked, store, keeper), args.timeout)
     return _report(args, asked, rows)
 
 
@@ -194,10 +196,16 @@ def _hand_over(
 
 def _rows_or_store(args: argparse.Namespace, asked: request.Request, store: Store) -> list[Row]:
     try:
-        return _rows(Cluster(cluster_settings(vars(args))), asked, store)
+        return _kept_rows(Cluster(cluster_settings(vars(args))), asked, store, Keeper(store))
     except (NoCluster, ClusterFailed) as error:
         say(f"by the store alone: {error}")
         return join(asked.chosen, survey(asked.chosen, store))
+
+
+def _kept_rows(cluster: Cluster, asked: request.Request, store: Store, keeper: Keeper) -> list[Row]:
+    rows = _rows(cluster, asked, store)
+    keeper.keep(rows)
+    return rows
 
 
 def _rows(cluster: Cluster, asked: request.Request, store: Store) -> list[Row]:

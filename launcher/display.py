@@ -126,8 +126,8 @@ def verdict(task: Task, state: State) -> str:
     match state:
         case Done():
             return f"done     {task.cell.id}"
-        case Failed(failure):
-            return f"failed   {task.cell.id}: {failure.error}: {failure.message}"
+        case Failed():
+            return f"failed   {task.cell.id}: {state.cause}"
         case _:
             return f"failed   {task.cell.id}: it ended without a result"
 

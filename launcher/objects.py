@@ -40,6 +40,8 @@ class Job:
     fingerprint: str
     results_uri: str
     created: datetime
+    changed: datetime
+    """When the last of its conditions changed: that it ended, if it has."""
     attempts: int
     """Pods that count: those that failed, succeeded or are active."""
     suspended: bool
@@ -77,8 +79,11 @@ class Pod:
     """One attempt of a cell. `reason` is the pod's own: Evicted, DeadlineExceeded."""
 
     name: str
+    uid: str
     job: str
     created: datetime
+    changed: datetime
+    """When its container ended, or else the last of its conditions changed."""
     phase: str
     node: str | None
     reason: str | None
@@ -109,6 +114,7 @@ def read_job(content: Content) -> Job:
         fingerprint=annotations.get(FINGERPRINT_ANNOTATION, ""),
         results_uri=_environment(content).get(_RESULTS, ""),
         created=_time(metadata["creationTimestamp"]),
+        changed=_time(_last_change(status) or metadata["creationTimestamp"]),
         attempts=sum(status.get(kind) or 0 for kind in ("active", "failed", "succeeded")),
         suspended=bool(content["spec"].get("suspend")),
         terminating="deletionTimestamp" in metadata,
@@ -124,8 +130,10 @@ def read_pod(content: Content) -> Pod:
     state = _container_state(status)
     return Pod(
         name=metadata["name"],
+        uid=metadata["uid"],
         job=(metadata.get("labels") or {}).get(JOB_NAME_LABEL, ""),
         created=_time(metadata["creationTimestamp"]),
+        changed=_time(_finished_at(state) or _last_change(status) or metadata["creationTimestamp"]),
         phase=status.get("phase", "Pending"),
         node=content["spec"].get("nodeName"),
         reason=status.get("reason"),
@@ -171,6 +179,15 @@ def _end(status: Content) -> Complete | JobFailed | None:
 def _container_state(status: Content) -> Content:
     named = (each for each in status.get("containerStatuses") or () if each["name"] == CONTAINER)
     return next((each.get("state") or {} for each in named), {})
+
+
+def _finished_at(state: Content) -> str | None:
+    return (state.get("terminated") or {}).get("finishedAt")
+
+
+def _last_change(status: Content) -> str | None:
+    changes = (each.get("lastTransitionTime") for each in status.get("conditions") or ())
+    return max(filter(None, changes), default=None)
 
 
 def _waiting(state: Content | None) -> Waiting | None:

@@ -51,9 +51,9 @@ def _step(task: Task, state: State) -> Step:
             return Step(task, "running", f"step {progress.step} of {progress.planned_steps}, attempt alive", runs=True)
         case Lost():
             return Step(task, "run", f"an attempt was lost ({state.last_sign})", runs=True)
-        case Failed(failure):
+        case Failed():
             again = "runs again" if state.retriable else "would fail again; `retry` insists"
-            return Step(task, "failed", f"{failure.error}: {failure.message} ({again})", runs=state.retriable)
+            return Step(task, "failed", f"{state.cause} ({again})", runs=state.retriable)
 
 
 def estimate(steps: Sequence[Step], measured: "Measured") -> Estimate:

@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 from contract.survey import Done, Failed, Lost, Missing, Running, Stale
 from contract.task import Task
+from launcher.ends import Broken
 from launcher.plan import Estimate, Step
 from launcher.view import (
-    Broken,
     Ending,
     Pending,
     Pulling,
@@ -62,11 +62,10 @@ def status_of(state: State) -> CellStatus:
                 mode="json", include={"phase", "step", "planned_steps", "accuracy", "eta_seconds"}
             )
             return CellStatus("running", words, details)
-        case Failed(failure):
-            advice = "a retry may help" if state.retriable else "a retry would end the same"
-            details = failure.model_dump(mode="json", include={"error", "exit_code", "message", "last_step"})
-            details |= {"retriable": state.retriable}
-            return CellStatus("failed", f"{failure.error}: {failure.message} ({advice})", details)
+        case Failed(failure, progress):
+            shown = {"error", "exit_code", "message", "last_step", "pod", "node"}
+            details = {"last_step": progress.step} if progress else {}
+            return _failed(state, details | failure.model_dump(mode="json", include=shown))
         case Lost(progress):
             details = {"last_step": progress.step, "last_seen": progress.updated_at.isoformat()} if progress else {}
             return CellStatus("lost", state.last_sign, details)
@@ -96,9 +95,13 @@ def _status_on_cluster(
             return CellStatus("suspended", "held back; a queue may do that", {})
         case Ending():
             return CellStatus("ending", "its Job was deleted", {})
-        case Broken(cause, retriable):
-            advice = "a retry may help" if retriable else "a retry would end the same"
-            return CellStatus("failed", f"{cause} ({advice})", {"message": cause, "retriable": retriable})
+        case Broken(error, message):
+            return _failed(state, {"error": error, "message": message})
+
+
+def _failed(state: Failed | Broken, details: dict[str, Any]) -> CellStatus:
+    advice = "a retry may help" if state.retriable else "a retry would end the same"
+    return CellStatus("failed", f"{state.cause} ({advice})", details | {"retriable": state.retriable})
 
 
 def status_rows(tasks: Sequence[Task], states: Sequence[State]) -> list[Cells]:

@@ -3,16 +3,14 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from contract.exits import EXIT_CODES
 from contract.survey import Done, Failed, Lost, Missing, Running, Stale
 from contract.survey import State as Stored
 from contract.task import Task
-from launcher.objects import Complete, Job, JobFailed, Pod
+from launcher.ends import Broken, is_on_lost_node, job_end, pod_end
+from launcher.objects import Job, Pod
 
-_KILLED = 137
 _CANNOT_PULL = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"}
 _BEING_PREPARED = {"", "ContainerCreating", "PodInitializing"}
-_NODE_IS_GONE = {"DeletionByTaintManager", "DeletionByPodGC"}
 
 
 @dataclass(frozen=True)
@@ -56,25 +54,24 @@ class Ending:
     """The Job was deleted and is not gone yet."""
 
 
-@dataclass(frozen=True)
-class Broken:
-    """The Job ended without a result."""
-
-    cause: str
-    retriable: bool
-
-
 State = Stored | Queued | Pending | Pulling | Stuck | Started | Suspended | Ending | Broken
 
 
 @dataclass(frozen=True)
 class Row:
-    """A cell, what is known about it, and the Job and pod that say so."""
+    """A cell, what is known about it, and who says so: the store, its Job and that Job's pods."""
 
     task: Task
     state: State
-    job: Job | None
-    pod: Pod | None
+    stored: Stored
+    job: Job | None = None
+    pods: Sequence[Pod] = ()
+    """In the order of their making, and the running one last."""
+
+    @property
+    def pod(self) -> Pod | None:
+        """The running one, else the latest."""
+        return self.pods[-1] if self.pods else None
 
 
 def join(
@@ -94,21 +91,18 @@ def join(
 def _row(task: Task, stored: Stored, jobs: dict[tuple[str, str], Job], pods: dict[str, list[Pod]]) -> Row:
     job = jobs.get((task.cell.id, task.fingerprint()))
     if job is None:
-        return Row(task, stored, None, None)
+        return Row(task, stored, stored)
     own = sorted(pods.get(job.name, ()), key=lambda pod: (not pod.ended, pod.created))
-    pod = own[-1] if own else None
-    return Row(task, stored if isinstance(stored, Done) else _state(stored, job, pod), job, pod)
+    state = stored if isinstance(stored, Done) else _state(stored, job, own[-1] if own else None)
+    return Row(task, state, stored, job, own)
 
 
 def _state(stored: Stored, job: Job, pod: Pod | None) -> State:
     """Of a cell that is not done; `pod` is the running one, else the latest."""
     if job.terminating:
         return Ending()
-    match job.end:
-        case Complete():
-            return Broken("complete, but no result: the program exited with 0 and published nothing", retriable=True)
-        case JobFailed() as end:
-            return _broken(end, pod, stored)
+    if (end := job_end(job, pod, stored)) is not None:
+        return end
     if job.suspended:
         return Suspended()
     if pod is None:
@@ -117,7 +111,7 @@ def _state(stored: Stored, job: Job, pod: Pod | None) -> State:
 
 
 def _attempt(stored: Stored, pod: Pod) -> State:
-    if pod.disruption is not None and pod.disruption.reason in _NODE_IS_GONE and not pod.ended:
+    if is_on_lost_node(pod) and not pod.ended:
         return Stuck(f"node {pod.node} is lost; the cell waits until the Node object is deleted or answers again")
     match pod.phase:
         case "Pending":
@@ -127,7 +121,7 @@ def _attempt(stored: Stored, pod: Pod) -> State:
         case "Running":
             return stored if isinstance(stored, Running) else Started()
         case _:
-            return Queued(f"the latest attempt ended ({pod_end(pod)[0]}); the next one is about to start")
+            return Queued(f"the latest attempt ended ({pod_end(pod).cause}); the next one is about to start")
 
 
 def _pending(pod: Pod) -> State:
@@ -137,39 +131,6 @@ def _pending(pod: Pod) -> State:
         return Pulling()
     what = "cannot pull the image" if pod.waiting.reason in _CANNOT_PULL else "the container cannot start"
     return Stuck(f"{what}: {pod.waiting.reason}: {pod.waiting.message}".rstrip(": "))
-
-
-def _broken(end: JobFailed, pod: Pod | None, stored: Stored) -> Broken:
-    if end.reason == "DeadlineExceeded":
-        return Broken("the Job's deadline is over: too long in the queue, or disrupted too often", retriable=True)
-    if isinstance(stored, Failed) and (
-        pod is None or pod.exited is None or pod.exited.code == stored.failure.exit_code
-    ):
-        return Broken(f"{stored.failure.error}: {stored.failure.message}", stored.retriable)
-    if pod is None:
-        return Broken(f"{end.reason}: {end.message}; its pods are gone", retriable=True)
-    cause, retriable = pod_end(pod)
-    return Broken(cause, retriable)
-
-
-def pod_end(pod: Pod) -> tuple[str, bool]:
-    """How an ended pod ended, in words, and whether another attempt may end differently."""
-    if pod.disruption is not None:
-        lost = pod.disruption.reason in _NODE_IS_GONE
-        return (f"node {pod.node} was lost" if lost else f"evicted: {pod.disruption.message}".rstrip(": ")), True
-    if pod.reason == "DeadlineExceeded":
-        return "the attempt took longer than its deadline", True
-    if pod.exited is None:
-        return f"the pod ended without an exit code ({pod.reason or pod.phase})", True
-    if pod.exited.reason == "OOMKilled":
-        return "OOMKilled: the node's kernel ended it, it needs more memory", False
-    return _exit_words(pod.exited.code)
-
-
-def _exit_words(code: int) -> tuple[str, bool]:
-    if (known := EXIT_CODES.get(code)) is not None:
-        return f"exit code {code}, {known.name}: {known.meaning}", known.retriable
-    return (f"exit code {code}" + (", killed by SIGKILL" if code == _KILLED else "")), True
 
 
 def in_words(scheduler: str) -> str:

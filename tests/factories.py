@@ -9,6 +9,7 @@ from contract.result import (
     Failure,
     LabelMetrics,
     Metrics,
+    PodFailure,
     Progress,
     Provenance,
     Split,
@@ -18,7 +19,7 @@ from contract.result import (
     encode,
 )
 from contract.revision import resolve
-from contract.store import FAILURE, PROGRESS, Store, attempt_key, result_key
+from contract.store import FAILURE, PROGRESS, Store, attempt_key, pod_failure_key, result_key
 from contract.task import Task
 
 STARTED = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
@@ -152,13 +153,33 @@ def progress(of: Task, *, step: int = 300, updated_at: datetime | None = None, a
     )
 
 
-def publish(store: Store, document: Success | Failure | Progress) -> None:
-    """Put a document where a trainer would."""
+def pod_failure(
+    of: Task, *, error: str = "OOMKilled", retriable: bool = False, ended_at: datetime | None = None, uid: str = "u1"
+) -> PodFailure:
+    """What a launcher saw of a pod, by default of one that was killed just now."""
+    return PodFailure(
+        cell=of.cell,
+        fingerprint=of.fingerprint(),
+        uid=uid,
+        pod=f"full-{of.cell.id}-{uid}",
+        node="gpu-1",
+        error=error,
+        message="the node's kernel ended it, it needs more memory",
+        exit_code=137,
+        retriable=retriable,
+        ended_at=ended_at or datetime.now(UTC),
+    )
+
+
+def publish(store: Store, document: Success | Failure | PodFailure | Progress) -> None:
+    """Put a document where a trainer or a launcher would."""
     cell_id, fingerprint = document.cell.id, document.fingerprint
     match document:
         case Success():
             store.publish(result_key(cell_id, fingerprint), encode(document))
         case Failure(provenance=by):
             store.put(attempt_key(cell_id, fingerprint, by.attempt, FAILURE), encode(document))
+        case PodFailure(uid=uid):
+            store.publish(pod_failure_key(cell_id, fingerprint, uid), encode(document))
         case Progress(attempt=attempt):
             store.put(attempt_key(cell_id, fingerprint, attempt, PROGRESS), encode(document))

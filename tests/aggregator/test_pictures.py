@@ -95,6 +95,14 @@ def test_what_is_no_result_looks_different_from_each_other(tmp_path: Path):
     assert hatches["missing"] is None
 
 
+def test_a_failed_cell_says_why_in_a_word(desk: Desk):
+    factories.publish(desk.store, factories.failure(desk.tasks[0]))
+    factories.publish(desk.store, factories.pod_failure(desk.tasks[1]))
+    desk.report()
+    found = words(desk.text("heatmap.svg"))
+    assert [word for word in found if word in {"non-finite-loss", "OOMKilled"}] == ["non-finite-loss", "OOMKilled"]
+
+
 def test_a_mean_over_some_of_the_seeds_says_so(desk: Desk):
     desk.grid(models=["bert"], labels=[2], samples=[800], seeds=[0, 1, 2])
     for task, accuracy in zip(desk.tasks[:2], (0.7, 0.8), strict=True):

@@ -135,6 +135,18 @@ def test_a_failed_row_holds_the_reason_and_no_number(desk: Desk):
     }
 
 
+def test_a_killed_cell_says_what_its_pod_died_of_and_where_its_last_lines_are(desk: Desk):
+    task = desk.tasks[0]
+    factories.publish(desk.store, factories.progress(task, attempt="a7"))
+    factories.publish(desk.store, factories.pod_failure(task))
+    desk.report()
+    row = desk.rows()[0]
+    assert (row["status"], row["attempt"]) == ("failed", "a7")
+    assert row["detail"] == "OOMKilled: the node's kernel ended it, it needs more memory"
+    assert row["log"] == attempt_key(task.cell.id, task.fingerprint(), "a7", PROGRESS)
+    assert row["detail"] in desk.text("results.md")
+
+
 def test_each_kind_of_outcome_is_told_apart(desk: Desk):
     failed, running, lost, stale, cut, missing = desk.tasks[:6]
     long_ago = datetime.now(UTC) - timedelta(minutes=10)

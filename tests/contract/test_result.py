@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contract.result import SCHEMA, Artifact, Failure, Progress, Success, Unreadable, decode, encode
+from contract.result import SCHEMA, Artifact, Failure, PodFailure, Progress, Success, Unreadable, decode, encode
 from contract.task import Task
 from tests.contract.strategies import tasks
-from tests.factories import failure, progress, success, task
+from tests.factories import failure, pod_failure, progress, success, task
 
 FIXTURES = Path(__file__).parent / "fixtures"
 TASK = task()
@@ -47,6 +47,13 @@ def test_a_failure_is_read_as_it_was_written(of: Task, message: str, tail: list[
 def test_a_progress_is_read_as_it_was_written(of: Task, updated_at: datetime, eta_seconds: float | None):
     document = progress(of, updated_at=updated_at).model_copy(update={"eta_seconds": eta_seconds})
     assert decode(encode(document), Progress) == document
+
+
+@given(tasks(), any_text, st.datetimes(timezones=st.just(UTC)), st.none() | st.integers(0, 255))
+def test_a_pod_failure_is_read_as_it_was_written(of: Task, message: str, ended_at: datetime, exit_code: int | None):
+    seen = {"message": message, "exit_code": exit_code, "pod": None, "node": None}
+    document = pod_failure(of, ended_at=ended_at).model_copy(update=seen)
+    assert decode(encode(document), PodFailure) == document
 
 
 @given(st.integers(0, len(ENCODED) - 1))
@@ -121,7 +128,12 @@ def test_a_document_without_a_schema_version_is_not_called_newer(version: object
 
 
 def test_another_kind_of_document_is_refused():
-    documents = {Success: DOCUMENT, Failure: failure(TASK), Progress: progress(TASK)}
+    documents = {
+        Success: DOCUMENT,
+        Failure: failure(TASK),
+        PodFailure: pod_failure(TASK),
+        Progress: progress(TASK),
+    }
     for kind in documents:
         for written, document in documents.items():
             if kind is not written:

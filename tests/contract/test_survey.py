@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from contract.store import FAILURE, LOG, PROGRESS, Store, attempt_key, open_store, result_key
+from contract.store import FAILURE, LOG, PROGRESS, Store, attempt_key, open_store, pod_failure_key, result_key
 from contract.survey import Done, Failed, Lost, Missing, Running, Stale, State, look, survey
 from contract.task import Task
-from tests.factories import failure, progress, publish, success, task
+from tests.factories import failure, pod_failure, progress, publish, success, task
 
 AN_HOUR_AGO = datetime.now(UTC) - timedelta(hours=1)
 
@@ -120,3 +120,72 @@ def test_a_failure_that_cannot_be_read_is_not_a_running_cell(asked: Task, store:
     publish(store, progress(asked, updated_at=AN_HOUR_AGO))
     store.put(key(asked, FAILURE), b"{cut")
     assert isinstance(state(asked, store), Lost)
+
+
+def test_a_killed_pod_is_failed_with_its_cause_and_the_last_word_of_its_attempt(asked: Task, store: Store):
+    last, killed = progress(asked, step=300, updated_at=AN_HOUR_AGO), pod_failure(asked)
+    for document in (last, killed):
+        publish(store, document)
+    found = state(asked, store)
+    assert found == Failed(killed, last)
+    assert (found.cause.partition(":")[0], found.retriable) == ("OOMKilled", False)
+
+
+def test_a_pod_that_left_no_other_word_is_failed(asked: Task, store: Store):
+    publish(store, success(task(hyper={"epochs": 2})))
+    publish(store, pod_failure(asked, error="evicted", retriable=True))
+    found = state(asked, store)
+    assert isinstance(found, Failed)
+    assert found.retriable
+
+
+def test_a_pod_that_was_killed_a_moment_ago_runs_no_more(asked: Task, store: Store):
+    """Its last report is fresh, and later than the cluster's time, which is cut to a whole second."""
+    reported = datetime.now(UTC).replace(microsecond=900_000)
+    publish(store, progress(asked, updated_at=reported))
+    publish(store, pod_failure(asked, ended_at=reported.replace(microsecond=0)))
+    assert isinstance(state(asked, store), Failed)
+
+
+@pytest.mark.parametrize("after", [progress, failure])
+def test_a_pod_failure_before_the_latest_attempt_s_report_is_history(asked: Task, store: Store, after):
+    attempt = after(asked)
+    reported = attempt.updated_at if after is progress else attempt.provenance.finished_at
+    publish(store, pod_failure(asked, ended_at=reported - timedelta(seconds=1)))
+    before = state(asked, store)
+    publish(store, attempt)
+    assert (type(before), state(asked, store) == before) == (Failed, False)
+
+
+def test_a_pod_that_ended_after_an_attempt_s_own_failure_is_the_latest(asked: Task, store: Store):
+    own = failure(asked)
+    publish(store, own)
+    publish(store, pod_failure(asked, ended_at=own.provenance.finished_at + timedelta(minutes=1)))
+    found = state(asked, store)
+    assert isinstance(found, Failed)
+    assert found.cause.startswith("OOMKilled")
+
+
+def test_of_several_pods_the_last_to_end_counts(asked: Task, store: Store):
+    for minutes, uid in ((2, "a"), (3, "b"), (1, "c")):
+        publish(store, pod_failure(asked, uid=uid, error=uid, ended_at=AN_HOUR_AGO + timedelta(minutes=minutes)))
+    found = state(asked, store)
+    assert isinstance(found, Failed)
+    assert found.failure.error == "b"
+
+
+def test_a_result_outweighs_every_pod_failure(asked: Task, store: Store):
+    publish(store, pod_failure(asked))
+    publish(store, success(asked))
+    assert state(asked, store) == Done()
+
+
+def test_a_pod_failure_of_another_cell_or_of_other_settings_is_not_this_one_s(asked: Task, store: Store):
+    publish(store, pod_failure(task(cell={"model": "bert", "labels": 2, "samples": 8000})))
+    publish(store, pod_failure(task(hyper={"epochs": 2})))
+    assert state(asked, store) == Missing()
+
+
+def test_a_pod_failure_that_cannot_be_read_says_nothing(asked: Task, store: Store):
+    store.put(pod_failure_key(asked.cell.id, asked.fingerprint(), "u1"), b"{cut")
+    assert state(asked, store) == Missing()

@@ -1,7 +1,7 @@
 """Store and cluster together: one state for every combination, without a cluster."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import get_args
 
 import pytest
@@ -9,42 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract.survey import Done, Failed, Lost, Missing, Running, Stale
+from launcher.ends import Broken
 from launcher.objects import Complete, Disruption, Exited, Job, JobFailed, Pod, Waiting, read_job, read_pod
 from launcher.show import Word, status_of
-from launcher.view import Broken, Ending, Stuck, in_words, is_final, join
-from tests.factories import failure, progress, task
+from launcher.view import Ending, Stuck, in_words, is_final, join
+from tests.factories import failure, pod_failure, progress
+from tests.launcher.seen import ASKED, JOB, NOW, POD, own
 
-ASKED = task()
-NOW = datetime(2026, 11, 24, tzinfo=UTC)
-JOB = Job(
-    name="full-bert-l2-n800-s0",
-    uid="1",
-    run="full",
-    cell=ASKED.cell.id,
-    owner="somebody",
-    fingerprint=ASKED.fingerprint(),
-    results_uri="s3://results",
-    created=NOW,
-    attempts=1,
-    suspended=False,
-    terminating=False,
-    end=None,
-)
-POD = Pod(
-    name="full-bert-l2-n800-s0-abcde",
-    job=JOB.name,
-    created=NOW,
-    phase="Running",
-    node="gpu-1",
-    reason=None,
-    unschedulable=None,
-    waiting=None,
-    exited=None,
-    disruption=None,
-    ready=True,
-    terminating=False,
-)
 STORED = [Done(), Running(progress(ASKED)), Lost(progress(ASKED)), Failed(failure(ASKED)), Stale({}), Missing()]
+STORED.append(Failed(pod_failure(ASKED), progress(ASKED)))
 
 texts = st.sampled_from(["", "DeadlineExceeded", "Evicted", "ImagePullBackOff", "ContainerCreating", "OOMKilled"])
 reasons = st.sampled_from(
@@ -102,20 +75,93 @@ def test_a_complete_job_without_a_result_is_failed():
     assert "complete, but no result" in row.state.cause
 
 
-def test_an_old_failure_in_the_store_is_not_taken_for_this_pod_s():
-    killed = replace(POD, phase="Failed", exited=Exited(137, "Error"))
-    job = replace(JOB, end=JobFailed("BackoffLimitExceeded", ""))
-    (row,) = join([ASKED], [Failed(failure(ASKED))], [job], [killed])
-    assert row.state == Broken("exit code 137, killed by SIGKILL", retriable=True)
+def test_a_complete_job_whose_program_lost_a_child_to_the_kernel_says_so():
+    """A shell may survive its killed child and exit with 0."""
+    survivor = replace(POD, phase="Succeeded", exited=Exited(0, "OOMKilled"))
+    (row,) = join([ASKED], [Missing()], [replace(JOB, end=Complete())], [survivor])
+    assert isinstance(row.state, Broken)
+    assert (row.state.error, row.state.retriable) == ("OOMKilled", False)
+
+
+def broken(stored, *, exited: Exited | None, **pod) -> Broken:
+    """The state of a cell whose Job failed with this pod."""
+    ended = replace(POD, phase="Failed", ready=False, exited=exited, **pod)
+    (row,) = join([ASKED], [stored], [replace(JOB, end=JobFailed("BackoffLimitExceeded", "too many"))], [ended])
+    assert isinstance(row.state, Broken)
+    return row.state
+
+
+LATER, EARLIER = NOW + timedelta(seconds=9), NOW - timedelta(seconds=9)
+
+
+@pytest.mark.parametrize(
+    ("stored", "error"),
+    [
+        (own(exit_code=12, at=LATER), "non-finite-loss"),
+        (own(exit_code=12, at=EARLIER), "store-failed"),
+        (own(exit_code=10, at=LATER), "store-failed"),
+        (Failed(pod_failure(ASKED, ended_at=LATER)), "store-failed"),
+        (Lost(None), "store-failed"),
+    ],
+    ids=["its own", "of an earlier attempt", "of another code", "of a pod", "none"],
+)
+def test_a_trainer_s_own_failure_tells_more_than_its_exit_code(stored, error: str):
+    assert broken(stored, exited=Exited(12, "Error")).error == error
+
+
+def test_who_ended_the_pod_from_outside_tells_more_than_its_trainer():
+    preempted = own(exit_code=15, at=LATER)
+    assert broken(preempted, exited=Exited(15, "Error")).error == "non-finite-loss"
+    assert broken(preempted, exited=Exited(15, "Error"), reason="DeadlineExceeded").error == "attempt-deadline"
+    assert broken(preempted, exited=Exited(15, "OOMKilled")).error == "OOMKilled"
+    drained = Disruption("EvictionByEvictionAPI", "drained")
+    assert broken(preempted, exited=Exited(15, "Error"), disruption=drained).cause == "evicted: drained"
+
+
+@pytest.mark.parametrize(
+    ("code", "cause"),
+    [
+        (137, "exit-code-137: killed by SIGKILL"),
+        (139, "exit-code-139: killed by SIGSEGV"),
+        (64, "exit-code-64: not one of the trainer's own"),
+        (255, "exit-code-255: not one of the trainer's own"),
+        (0, "no-result: complete, but no result: it exited with 0 and published nothing"),
+    ],
+)
+def test_codes_that_no_trainer_means(code: int, cause: str):
+    assert broken(Missing(), exited=Exited(code, "Error")).cause == cause
+
+
+def test_a_failed_job_without_pods_goes_by_the_store():
+    job = replace(JOB, end=JobFailed("BackoffLimitExceeded", "too many"))
+    for stored, error in (
+        (own(exit_code=12, at=LATER), "non-finite-loss"),
+        (Failed(pod_failure(ASKED, ended_at=LATER)), "OOMKilled"),
+        (own(exit_code=12, at=EARLIER), "pods-gone"),
+        (Missing(), "pods-gone"),
+    ):
+        (row,) = join([ASKED], [stored], [job], [])
+        assert isinstance(row.state, Broken)
+        assert row.state.error == error
+
+
+TAINTED = Disruption("DeletionByTaintManager", "")
 
 
 def test_a_dead_node_holds_its_cell():
     silent = replace(POD, ready=False)
-    deleted = replace(POD, terminating=True, disruption=Disruption("DeletionByTaintManager", ""))
+    deleted = replace(POD, ready=False, terminating=True, disruption=TAINTED)
     for pod, words in ((silent, "does not answer"), (deleted, "until the Node object is deleted")):
         (row,) = join([ASKED], [Lost(progress(ASKED))], [JOB], [pod])
         assert isinstance(row.state, Stuck)
         assert words in row.state.why
+
+
+def test_a_living_node_that_is_being_emptied_holds_nothing():
+    leaving = replace(POD, terminating=True, disruption=TAINTED)
+    (row,) = join([ASKED], [Running(progress(ASKED))], [JOB], [leaving])
+    assert isinstance(row.state, Running)
+    assert broken(Missing(), exited=Exited(15, "Error"), disruption=TAINTED).error == "evicted"
 
 
 def test_a_deleted_job_is_ending():

@@ -4,9 +4,11 @@ A hub source is known by its pinned commit, a folder by a hash of its files, a g
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from contract.cell import MODELS
 from contract.digest import file_digest
@@ -24,21 +26,27 @@ TSV_FILES = ("train.tsv", "test.tsv", "labels.txt")
 _WEIGHT_FILES = ("*.safetensors", "*.json", "*.txt", "*.model")
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")
 
+S = TypeVar("S", Data, Model)
+
 
 def resolve(tasks: Sequence[Task]) -> list[Task]:
     """The tasks with both revisions filled in. Reads each folder once; raises BadInput where one cannot serve."""
-    corpora = {data: data_revision(data) for data in {task.data for task in tasks} if data.revision is None}
-    wanted = dict.fromkeys((task.model, task.cell.model) for task in tasks if task.model.revision is None)
-    _refuse_absent([Path(model.weights) / name for model, name in wanted if model.weights not in ("hub", "random")])
-    weights = {(model, name): weights_revision(model, name) for model, name in wanted}
+    corpora = {data: _resolved(data, data_revision) for data in {task.data for task in tasks}}
+    wanted = dict.fromkeys((task.model, task.cell.model) for task in tasks)
+    _refuse_absent(Path(model.weights) / name for model, name in wanted if _is_read(model))
+    weights = {(model, name): _resolved(model, partial(weights_revision, name=name)) for model, name in wanted}
+    return [
+        task.model_copy(update={"data": corpora[task.data], "model": weights[task.model, task.cell.model]})
+        for task in tasks
+    ]
 
-    def resolved(task: Task) -> Task:
-        data = task.data.model_copy(update={"revision": corpora.get(task.data, task.data.revision)})
-        revision = weights.get((task.model, task.cell.model), task.model.revision)
-        model = task.model.model_copy(update={"revision": revision})
-        return task.model_copy(update={"data": data, "model": model})
 
-    return [resolved(task) for task in tasks]
+def _resolved(source: S, revision: Callable[[S], str]) -> S:
+    return source if source.revision is not None else source.model_copy(update={"revision": revision(source)})
+
+
+def _is_read(model: Model) -> bool:
+    return model.revision is None and model.weights not in ("hub", "random")
 
 
 def verify(task: Task) -> None:

@@ -110,19 +110,29 @@ State = Done | Running | Lost | Failed | Stale | Missing
 
 
 def survey(tasks: Sequence[Task], store: Store) -> list[State]:
-    """The state of each task, in order. Fetches what failed, runs or went stale, and no finished result."""
-    keys = _listed(store)
+    """The state of each task, in order. Fetches what failed, runs or went stale, and no finished result.
+
+    Attempts have many files each: they are listed only where a result is missing.
+    """
+    results = results_by_cell(store.list(RESULTS))
+    finished = all(task.fingerprint() in results.get(task.cell.id, []) for task in tasks)
+    keys = _Keys(results, {}, {}) if finished else _Keys(results, *_attempts_and_pods(store))
     return [_state(task, store, keys) for task in tasks]
 
 
 def look(task: Task, store: Store) -> State:
     """The state of one task, from its own keys alone."""
     cell = f"{task.cell.id}/"
-    return _state(task, store, _listed(store, cell, f"{cell}{task.fingerprint()}/"))
+    results = results_by_cell(store.list(f"{RESULTS}{cell}"))
+    return _state(task, store, _Keys(results, *_attempts_and_pods(store, f"{cell}{task.fingerprint()}/")))
 
 
 Place = tuple[str, str]
 """(cell id, fingerprint)."""
+Attempts = dict[Place, dict[str, AttemptFile]]
+"""File name -> file, of the latest attempt."""
+Pods = dict[Place, list[str]]
+"""Keys of pod failures."""
 
 
 @dataclass(frozen=True)
@@ -131,21 +141,15 @@ class _Keys:
 
     results: dict[str, list[str]]
     """Cell id -> fingerprints."""
-    attempts: dict[Place, dict[str, AttemptFile]]
-    """File name -> file, of the latest attempt."""
-    pods: dict[Place, list[str]]
-    """Keys of pod failures."""
+    attempts: Attempts
+    pods: Pods
 
 
-def _listed(store: Store, cell: str = "", place: str = "") -> _Keys:
-    return _Keys(
-        results_by_cell(store.list(f"{RESULTS}{cell}")),
-        _latest_attempts(store.list(f"{ATTEMPTS}{place}")),
-        pod_failures_by_cell(store.list(f"{PODS}{place}")),
-    )
+def _attempts_and_pods(store: Store, place: str = "") -> tuple[Attempts, Pods]:
+    return _latest_attempts(store.list(f"{ATTEMPTS}{place}")), pod_failures_by_cell(store.list(f"{PODS}{place}"))
 
 
-def _latest_attempts(keys: Iterable[str]) -> dict[Place, dict[str, AttemptFile]]:
+def _latest_attempts(keys: Iterable[str]) -> Attempts:
     by_attempt: dict[Place, dict[str, dict[str, AttemptFile]]] = defaultdict(lambda: defaultdict(dict))
     for file in filter(None, map(attempt_file, keys)):
         by_attempt[file.cell_id, file.fingerprint][file.attempt][file.name] = file

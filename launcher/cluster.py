@@ -31,8 +31,6 @@ _PODS = "/api/v1/namespaces/{namespace}/pods"
 class Created:
     """The Job is new."""
 
-    job: Job
-
 
 @dataclass(frozen=True)
 class Exists:
@@ -88,7 +86,7 @@ class Cluster:
         for _ in range(TRIES):
             answer = self._ask("create", _JOBS, body=manifest, accept=frozenset({HTTPStatus.CONFLICT}))
             if not isinstance(answer, Refusal):
-                return Created(read_job(answer))
+                return Created()
             if (found := self.job(name)) is not None:
                 return judge(manifest, found)
         raise ClusterFailed(f"Job {name} came and went {TRIES} times; is another launcher at work?")
@@ -100,11 +98,11 @@ class Cluster:
 
     def jobs(self, run: str) -> list[Job]:
         """The owner's Jobs of the run."""
-        return list(map(read_job, self._list(_JOBS, run)))
+        return self._list(_JOBS, run, read_job)
 
     def pods(self, run: str) -> list[Pod]:
         """The pods of these Jobs."""
-        return list(map(read_pod, self._list(_PODS, run)))
+        return self._list(_PODS, run, read_pod)
 
     def delete(self, job: Job) -> bool:
         """Delete this very Job; its pods follow in the background. False when it was gone, or is another by now."""
@@ -129,21 +127,25 @@ class Cluster:
         with _lost_connections(lambda error: ClusterFailed(f"cannot {call}: {self.server} went away: {_words(error)}")):
             yield from response.stream(amt=None, decode_content=True)
 
-    def _list(self, path: str, run: str) -> list[dict[str, Any]]:
+    def _list(self, path: str, run: str, read: Callable[[Content], T]) -> list[T]:
         for _ in range(TRIES):
-            if (items := self._pages(path, f"{RUN_LABEL}={run},{OWNER_LABEL}={self.owner}")) is not None:
+            if (items := self._pages(path, f"{RUN_LABEL}={run},{OWNER_LABEL}={self.owner}", read)) is not None:
                 return items
         raise ClusterFailed(f"cannot {self._call('list', path)}: {self.server} forgets the list before its last page")
 
-    def _pages(self, path: str, selector: str) -> list[dict[str, Any]] | None:
-        """None when the server forgot the list before its last page was read, which then has to begin anew."""
-        items: list[dict[str, Any]] = []
+    def _pages(self, path: str, selector: str, read: Callable[[Content], T]) -> list[T] | None:
+        """None when the server forgot the list before its last page was read, which then has to begin anew.
+
+        Each page is cut down to what is asked about before the next one comes: whole, thousands of objects would fill
+        the memory.
+        """
+        items: list[T] = []
         query = {"labelSelector": selector, "limit": str(_PAGE)}
         while True:
             page = self._ask("list", path, query, accept=frozenset({HTTPStatus.GONE}))
             if isinstance(page, Refusal):
                 return None
-            items += page["items"]
+            items += map(read, page["items"])
             if not (token := page["metadata"].get("continue")):
                 return items
             query["continue"] = token

@@ -5,7 +5,6 @@
 
 import hashlib
 from collections.abc import Mapping
-from copy import deepcopy
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -32,7 +31,9 @@ _NAME_LENGTH = 63
 _HASH_DIGITS = 12
 """48 bits: among 5,000 cut names two are equal with a chance of 4e-8."""
 
-Template = dict[str, Any]
+Content = dict[str, Any]
+"""An object, or a part of one, as JSON."""
+Template = Content
 
 
 def load_template(path: Path | None = None) -> Template:
@@ -68,21 +69,19 @@ def _container_names(content: Any) -> list[Any]:
     return [each.get("name") for each in content if isinstance(each, dict)] if isinstance(content, list) else []
 
 
-def job_manifest(task: Task, run: str, options: JobOptions, template: Template) -> dict[str, Any]:
+def job_manifest(task: Task, run: str, options: JobOptions, template: Template) -> Content:
     """The Job that runs `task`, which must be resolved, as part of `run` (a name like contract.grid.RUN_NAME).
 
-    `template` is load_template()'s and stays as it was.
+    `template` is load_template()'s. All manifests share with it what does not vary: change neither.
     """
-    job = deepcopy(template)
-    labels = job_labels(task.cell, run, options.owner)
-    _merge(job, "metadata", {"name": job_name(run, task.cell), "namespace": options.namespace})
-    _merge(job["metadata"], "labels", labels)
-    _merge(job["metadata"], "annotations", {FINGERPRINT_ANNOTATION: task.fingerprint()})
-    job["spec"] |= {"backoffLimit": options.attempts - 1, "activeDeadlineSeconds": options.job_deadline_seconds}
-    _merge(job["spec"]["template"], "metadata", {})
-    _merge(job["spec"]["template"]["metadata"], "labels", labels)
-    _fill_pod(job["spec"]["template"]["spec"], task, options)
-    return job
+    metadata, labels = template.get("metadata") or {}, job_labels(task.cell, run, options.owner)
+    named = {
+        "name": job_name(run, task.cell),
+        "namespace": options.namespace,
+        "labels": _merged(metadata, "labels", labels),
+        "annotations": _merged(metadata, "annotations", {FINGERPRINT_ANNOTATION: task.fingerprint()}),
+    }
+    return template | {"metadata": metadata | named, "spec": _job_spec(template["spec"], labels, task, options)}
 
 
 def job_name(run: str, cell: Cell) -> str:
@@ -108,32 +107,56 @@ def job_labels(cell: Cell, run: str, owner: str) -> dict[str, str]:
     }
 
 
-def _fill_pod(pod: dict[str, Any], task: Task, options: JobOptions) -> None:
+def _job_spec(spec: Content, labels: Content, task: Task, options: JobOptions) -> Content:
+    pod = spec["template"]
+    metadata = pod.get("metadata") or {}
+    return spec | {
+        "backoffLimit": options.attempts - 1,
+        "activeDeadlineSeconds": options.job_deadline_seconds,
+        "template": pod
+        | {
+            "metadata": metadata | {"labels": _merged(metadata, "labels", labels)},
+            "spec": _pod_spec(pod["spec"], task, options),
+        },
+    }
+
+
+def _pod_spec(pod: Content, task: Task, options: JobOptions) -> Content:
     needs = options.per_model.get(task.cell.model, ModelOptions())
-    pod["activeDeadlineSeconds"] = options.deadline_seconds
-    _merge(pod, "nodeSelector", options.node_selector | needs.node_selector)
-    _extend(pod, "imagePullSecrets", [{"name": name} for name in options.image_pull_secrets])
-    container = next(each for each in pod["containers"] if each["name"] == CONTAINER)
-    container["image"] = options.image
-    container["env"] = _environment(container.get("env") or [], task)
-    _extend(container, "envFrom", [{"secretRef": {"name": name}} for name in options.secrets])
+    pull_secrets = [{"name": name} for name in options.image_pull_secrets]
+    return pod | {
+        "activeDeadlineSeconds": options.deadline_seconds,
+        "nodeSelector": _merged(pod, "nodeSelector", options.node_selector | needs.node_selector),
+        **_extended(pod, "imagePullSecrets", pull_secrets),
+        "containers": [
+            _container(each, task, options, needs) if each["name"] == CONTAINER else each for each in pod["containers"]
+        ],
+    }
+
+
+def _container(container: Content, task: Task, options: JobOptions, needs: ModelOptions) -> Content:
     amounts = {"cpu": needs.cpu, "memory": needs.memory, "ephemeral-storage": needs.ephemeral_storage}
-    _merge(container, "resources", {})
-    for kind in ("requests", "limits"):
-        _merge(container["resources"], kind, {name: amount for name, amount in amounts.items() if amount})
+    given = {name: amount for name, amount in amounts.items() if amount}
+    resources = container.get("resources") or {}
+    return container | {
+        "image": options.image,
+        "env": _environment(container.get("env") or [], task),
+        **_extended(container, "envFrom", [{"secretRef": {"name": name}} for name in options.secrets]),
+        "resources": resources | {kind: _merged(resources, kind, given) for kind in ("requests", "limits")},
+    }
 
 
-def _environment(fixed: list[dict[str, Any]], task: Task) -> list[dict[str, Any]]:
+def _environment(fixed: list[Content], task: Task) -> list[Content]:
     """`fixed` and then the task. Kubernetes reads `$(NAME)` in a value as a reference and `$$` as one dollar."""
     settings = task.to_env()
     kept = [entry for entry in fixed if entry["name"] not in settings]
     return kept + [{"name": name, "value": value.replace("$", "$$")} for name, value in settings.items()]
 
 
-def _merge(holder: dict[str, Any], name: str, entries: Mapping[str, Any]) -> None:
-    holder[name] = {**(holder.get(name) or {}), **entries}
+def _merged(holder: Content, name: str, entries: Mapping[str, Any]) -> Content:
+    return {**(holder.get(name) or {}), **entries}
 
 
-def _extend(holder: dict[str, Any], name: str, items: list[dict[str, Any]]) -> None:
-    if items:
-        holder[name] = [*(holder.get(name) or ()), *items]
+def _extended(holder: Content, name: str, items: list[Content]) -> Content:
+    """Nothing where there is nothing to add."""
+    return {name: [*(holder.get(name) or ()), *items]} if items else {}

@@ -89,8 +89,10 @@ def _work_done(success: Success) -> int:
 
 
 def measure(steps: Sequence[Step], store: Store) -> Measured:
-    """Read one finished result for each model and size, rather of these settings than of others."""
-    found = sorted((step for step in steps if step.finished), key=lambda step: step.action == "reuse")
+    """Read one finished result for each size of a model that runs, rather of these settings than of others."""
+    models = {step.task.cell.model for step in steps if step.runs}
+    finished = (step for step in steps if step.finished and step.task.cell.model in models)
+    found = sorted(finished, key=lambda step: step.action == "reuse")
     chosen = {(step.task.cell.model, step.task.cell.samples): step for step in found}
     return Measured(filter(None, (_success(step, store) for step in chosen.values())))
 

@@ -1,9 +1,12 @@
-"""Names in an environment that are meant for a cell and are no setting of it."""
+"""Names in an environment that are meant for a cell, or look as if they were, and are no setting of it."""
 
 from collections.abc import Mapping
 from difflib import get_close_matches
 
 from contract.task import env_name, setting_fields
+
+IMAGE = "IMAGE"
+"""In which image a cell runs, as its Job names it: provenance, and no setting of the cell."""
 
 
 def strangers(environ: Mapping[str, str]) -> dict[str, str]:

@@ -125,6 +125,8 @@ class Provenance(Record):
     device: str | None
     """The GPU's name or `cpu`; None when the attempt ended before it looked."""
     threads: int
+    image: str | None = None
+    """The container image, by digest where it was known; None outside a Job."""
     started_at: datetime
     finished_at: datetime
 

@@ -4,9 +4,11 @@ results/<cell-id>/<fingerprint>.json                     a Success, written last
 attempts/<cell-id>/<fingerprint>/<attempt>/...           artifacts, progress.json, failure.json of one attempt
 pods/<cell-id>/<fingerprint>/<uid>.json                  a PodFailure, written once, by a launcher that saw the pod
 runs/<run>.json                                          what a submit asked for
+images/<run>/<hash of the image's name>.json             which image a tag stands for in this run
 """
 
 import errno
+import hashlib
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -43,6 +45,11 @@ def pod_failure_key(cell_id: str, fingerprint: str, uid: str) -> str:
 def run_key(run: str) -> str:
     """Where a run's request lives."""
     return f"runs/{run}.json"
+
+
+def image_key(run: str, image: str) -> str:
+    """Where the digest of a tag lives that the run uses. Hashed: an image's name may be longer than a file's."""
+    return f"images/{run}/{hashlib.sha256(image.encode()).hexdigest()[:16]}.json"
 
 
 @dataclass(frozen=True)

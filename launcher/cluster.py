@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, TypeVar
-from urllib.parse import quote, urlencode, urlsplit
-from urllib.request import getproxies, proxy_bypass
+from urllib.parse import quote, urlencode
 
 from launcher.answers import Call, ClusterFailed, NoCluster, Refusal, as_error, read_refusal
 from launcher.manifest import CONTAINER, OWNER_LABEL, RUN_LABEL
 from launcher.objects import Content, Job, Pod, differences, read_job, read_pod
 from launcher.pace import TRIES, Throttle, delay_seconds
+from launcher.proxy import proxy_for
 from launcher.settings import ClusterSettings
 
 T = TypeVar("T")
@@ -235,7 +235,7 @@ def _connect(settings: ClusterSettings) -> Any:
         remedy = "set KUBECONFIG, or --context to one that it has"
         raise NoCluster(f"no usable kubeconfig: {_words(error)}; {remedy}") from error
     # The library reads HTTP_PROXY after HTTPS_PROXY, and proxies loopback too.
-    configuration.proxy = _proxy(str(configuration.host))
+    configuration.proxy = proxy_for(str(configuration.host))
     configuration.no_proxy = None
     configuration.retries = False  # they are made here, where a POST can be told from a GET
     configuration.connection_pool_maxsize = settings.connections
@@ -247,15 +247,6 @@ def _in_a_pod(settings: ClusterSettings) -> bool:
 
     named = settings.context is not None or any(map(os.path.exists, KUBE_CONFIG_DEFAULT_LOCATION.split(os.pathsep)))
     return not named and "KUBERNETES_SERVICE_HOST" in os.environ
-
-
-def _proxy(server: str) -> str | None:
-    """As kubectl has it: HTTPS_PROXY, but for what NO_PROXY names and for this machine itself."""
-    parts = urlsplit(server)
-    host = parts.hostname or ""
-    if host == "localhost" or host == "::1" or host.startswith("127.") or proxy_bypass(host):
-        return None
-    return getproxies().get(parts.scheme)
 
 
 @contextmanager

@@ -19,8 +19,10 @@ from launcher.answers import ClusterFailed, NoCluster
 from launcher.cluster import Cluster
 from launcher.ends import Broken
 from launcher.handover import check, hand_over, outcome
+from launcher.image import ask_registry, pin_image, resolve_image
+from launcher.job_options import JobOptions
 from launcher.logs import latest_log
-from launcher.manifest import CELL_LABEL, job_manifest, load_template
+from launcher.manifest import CELL_LABEL, Template, job_manifest, load_template
 from launcher.objects import Job
 from launcher.plan import estimate, measure
 from launcher.pod_failures import Keeper
@@ -49,10 +51,11 @@ def submit(args: argparse.Namespace, store: Store) -> ExitCode:
     if not args.yes and not confirmed(f"make their Jobs in namespace {settings.namespace}?"):
         return INCOMPLETE
     template = load_template(options.template)
-    manifests = [job_manifest(task, submission.run.name, options, template) for task in submission.to_run]
     cluster = Cluster(settings)
     found = cluster.jobs(submission.run.name)
+    image = pin_image(options.image, submission.run.name, store)
     record_run(store, submission.run)
+    manifests = _manifests(submission.to_run, submission.run.name, options, image, template)
     return _hand_over(args, cluster, settings, submission.run.name, manifests, found)
 
 
@@ -102,9 +105,10 @@ def retry(args: argparse.Namespace, store: Store) -> ExitCode:
     _refuse_too_many([row.task for row in again], settings)
     rest = ": making their Jobs anew" if again else ""
     say(f"{len(again)} of {len(asked.chosen)} cells failed or were lost{rest}")
+    image = pin_image(options.image, asked.run, store) if again else options.image
     for job in [row.job for row in again if row.job is not None]:
         cluster.delete(job)
-    manifests = [job_manifest(row.task, asked.run, options, template) for row in again]
+    manifests = _manifests([row.task for row in again], asked.run, options, image, template)
     return _hand_over(args, cluster, settings, asked.run, manifests, found=[])
 
 
@@ -145,19 +149,31 @@ def _refuse_too_many(tasks: Sequence[Task], settings: ClusterSettings) -> None:
 
 
 def _dry_run(args: argparse.Namespace, store: Store, settings: ClusterSettings) -> ExitCode:
+    _, manifests = _rehearsed(args, store, settings)
+    _print_manifests(args.output, manifests)
+    return OK
+
+
+def _rehearsed(args: argparse.Namespace, store: Store, settings: ClusterSettings) -> tuple[str, Manifests]:
+    """The run and the Jobs that a submit would make, without writing; every cell's where the store cannot be asked."""
     _refuse_a_folder(store)
     options = job_options(vars(args))
     template = load_template(options.template)
     try:
         submission = prepare(args, store)
         run, tasks = submission.run.name, submission.to_run
+        image = resolve_image(options.image, run, store)
     except StoreFailed as error:
         say(f"warning: {error}; every cell is shown")
         asked = request.from_grid(args, store)
-        run, tasks = asked.run, asked.chosen
+        run, tasks, image = asked.run, asked.chosen, ask_registry(options.image)
     _refuse_too_many(tasks, settings)
-    _print_manifests(args.output, [job_manifest(task, run, options, template) for task in tasks])
-    return OK
+    return run, _manifests(tasks, run, options, image, template)
+
+
+def _manifests(tasks: Sequence[Task], run: str, options: JobOptions, image: str, template: Template) -> Manifests:
+    pinned = options.model_copy(update={"image": image})
+    return [job_manifest(task, run, pinned, template) for task in tasks]
 
 
 def _print_manifests(form: str, manifests: Manifests) -> None:

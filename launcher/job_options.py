@@ -6,6 +6,7 @@ from pydantic import AfterValidator, Field, PositiveInt
 
 from contract.cell import known_model
 from contract.task import Settings
+from launcher.reference import parse
 
 LabelValue = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$")]
 """A label's value, as Kubernetes defines it, but not empty."""
@@ -13,6 +14,11 @@ ObjectName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])
 Namespace = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
 Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|[MGTPE]|[KMGTPE]i)?$")]
 """An amount of a resource, such as 500m, 4 or 16Gi."""
+
+
+def _image(text: str) -> str:
+    parse(text)
+    return text
 
 
 class ModelOptions(Settings):
@@ -31,8 +37,9 @@ class ModelOptions(Settings):
 class JobOptions(Settings):
     """How the cells of a run become Jobs. Image and owner have no default that would be right for anybody."""
 
-    image: str = Field(min_length=1)
-    """The trainer's image, by digest (`emotion-grid-trainer@sha256:...`), so that all attempts run the same."""
+    image: Annotated[str, AfterValidator(_image)] = Field(min_length=1)
+    """The trainer's image, best by digest (`emotion-grid-trainer@sha256:...`), so that all attempts run the same; of a
+    tag and a digest the digest counts."""
     owner: LabelValue
     """Who submits: a label that tells apart two people's runs in one namespace."""
     namespace: Namespace = "emotion-grid"

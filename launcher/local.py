@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import IO, Protocol
 
-from contract.environment import strangers
+from contract.environment import IMAGE, strangers
 from contract.store import Store
 from contract.survey import Done, Running, State, look
 from contract.task import Task, env_name, setting_fields
@@ -153,7 +153,7 @@ def child_environment(task: Task, threads: int, gpu: str | None, environ: Mappin
     Somebody watches a local cell and one disk takes its progress, so it reports every two seconds; `threads` counts
     where the task leaves them open.
     """
-    foreign = {*strangers(environ), *(env_name(*path) for path in setting_fields())}
+    foreign = {IMAGE, *strangers(environ), *(env_name(*path) for path in setting_fields())}
     kept = {name: value for name, value in environ.items() if name not in foreign}
     here = {env_name("log", "progress_seconds"): "2", env_name("train", "threads"): str(task.train.threads or threads)}
     return kept | ({} if gpu is None else {VISIBLE: gpu}) | task.to_env() | here

@@ -13,9 +13,11 @@ from typing import Any
 import yaml
 
 from contract.cell import Cell
+from contract.environment import IMAGE
 from contract.exits import BadInput
 from contract.task import Task
 from launcher.job_options import JobOptions, ModelOptions
+from launcher.reference import Reference, parse
 
 CONTAINER = "trainer"
 """The container of job.yaml that runs the cell."""
@@ -25,6 +27,8 @@ CELL_LABEL = f"{PREFIX}/cell"
 OWNER_LABEL = f"{PREFIX}/owner"
 FINGERPRINT_ANNOTATION = f"{PREFIX}/fingerprint"
 """Two Jobs of one name ask for the same exactly if it is equal (Task.fingerprint)."""
+IMAGE_ANNOTATION = f"{PREFIX}/image"
+"""The image's tag, which its digest does not tell."""
 
 _NAME_LENGTH = 63
 """Of a DNS label, and of the label `batch.kubernetes.io/job-name` that the Job controller puts on pods."""
@@ -79,7 +83,7 @@ def job_manifest(task: Task, run: str, options: JobOptions, template: Template) 
         "name": job_name(run, task.cell),
         "namespace": options.namespace,
         "labels": _merged(metadata, "labels", labels),
-        "annotations": _merged(metadata, "annotations", {FINGERPRINT_ANNOTATION: task.fingerprint()}),
+        "annotations": _merged(metadata, "annotations", _annotations(task, parse(options.image))),
     }
     return template | {"metadata": metadata | named, "spec": _job_spec(template["spec"], labels, task, options)}
 
@@ -105,6 +109,10 @@ def job_labels(cell: Cell, run: str, owner: str) -> dict[str, str]:
         OWNER_LABEL: owner,
         **{f"{PREFIX}/{name}": str(value) for name, value in cell.model_dump().items()},
     }
+
+
+def _annotations(task: Task, image: Reference) -> dict[str, str]:
+    return {FINGERPRINT_ANNOTATION: task.fingerprint()} | ({IMAGE_ANNOTATION: image.tagged} if image.tagged else {})
 
 
 def _job_spec(spec: Content, labels: Content, task: Task, options: JobOptions) -> Content:
@@ -136,21 +144,21 @@ def _pod_spec(pod: Content, task: Task, options: JobOptions) -> Content:
 
 def _container(container: Content, task: Task, options: JobOptions, needs: ModelOptions) -> Content:
     amounts = {"cpu": needs.cpu, "memory": needs.memory, "ephemeral-storage": needs.ephemeral_storage}
+    image = parse(options.image).pulled
     given = {name: amount for name, amount in amounts.items() if amount}
     resources = container.get("resources") or {}
     return container | {
-        "image": options.image,
-        "env": _environment(container.get("env") or [], task),
+        "image": image,
+        "env": _environment(container.get("env") or [], task.to_env() | {IMAGE: image}),
         **_extended(container, "envFrom", [{"secretRef": {"name": name}} for name in options.secrets]),
         "resources": resources | {kind: _merged(resources, kind, given) for kind in ("requests", "limits")},
     }
 
 
-def _environment(fixed: list[Content], task: Task) -> list[Content]:
-    """`fixed` and then the task. Kubernetes reads `$(NAME)` in a value as a reference and `$$` as one dollar."""
-    settings = task.to_env()
-    kept = [entry for entry in fixed if entry["name"] not in settings]
-    return kept + [{"name": name, "value": value.replace("$", "$$")} for name, value in settings.items()]
+def _environment(fixed: list[Content], values: Mapping[str, str]) -> list[Content]:
+    """`fixed` and then the values. Kubernetes reads `$(NAME)` in a value as a reference and `$$` as one dollar."""
+    kept = [entry for entry in fixed if entry["name"] not in values]
+    return kept + [{"name": name, "value": value.replace("$", "$$")} for name, value in values.items()]
 
 
 def _merged(holder: Content, name: str, entries: Mapping[str, Any]) -> Content:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 
+from contract.environment import IMAGE
 from contract.processors import processors
 from contract.result import Provenance
 from contract.task import Task
@@ -50,6 +51,7 @@ def provenance(task: Task, attempt: str, device: str | None) -> Provenance:
         versions=_versions(),
         device=device,
         threads=threads_for(task),
+        image=os.environ.get(IMAGE),
         started_at=process_started_at(),
         finished_at=datetime.now(UTC),
     )

@@ -149,6 +149,7 @@ def test_a_success_of_the_first_release_is_still_read():
     assert document.test.confusion == [[38, 12], [12, 38]]
     assert [look.step for look in document.history] == list(range(36, 901, 36))
     assert document.provenance.finished_at.isoformat() == "2026-11-01T12:01:40+00:00"
+    assert document.provenance.image is None
 
 
 def test_a_failure_of_the_first_release_is_still_read():

@@ -29,7 +29,8 @@ samples: [80, 160]
 data: {{source: synthetic}}
 model: {{weights: random}}
 """
-IMAGE = "emotion-grid-trainer:dev"
+IMAGE = f"emotion-grid-trainer@sha256:{'0' * 64}"
+"""By digest: for a tag the launcher would ask a registry on the Internet."""
 OWNER = "somebody"
 
 

@@ -34,6 +34,7 @@ def main() -> int:
     life = Path(os.environ["STANDIN_BOOK"]) / f"{attempt}.json"
     gpu = os.environ.get("CUDA_VISIBLE_DEVICES")
     story = {"cell": task.cell.id, "gpu": gpu, "began": time.time(), "ended": None, "published": False}
+    story |= {"image": os.environ.get("IMAGE")}
     life.write_text(json.dumps(story))
     publish(store, progress(task, attempt=attempt).model_copy(update={"interval_seconds": 0.5}))
     time.sleep(float(os.environ.get("STANDIN_SECONDS", "0.1")))

@@ -9,6 +9,7 @@ import yaml
 from tests.cluster.waiting import until
 from tests.factories import failure, progress, publish, success
 from tests.launcher.clustered import ClusterLauncher
+from tests.launcher.registry import registry
 
 USER = "admin"
 
@@ -156,3 +157,49 @@ def test_mistakes_are_one_line_and_exit_code_2(
     for word in words:
         assert word in last
     assert not clustered.jobs()
+
+
+def test_a_tag_is_resolved_once_and_every_job_of_the_run_carries_its_digest(clustered: ClusterLauncher) -> None:
+    """Also the Jobs of a later submit and of a retry, when the tag stands for something else."""
+    with registry() as images:
+        image, digest = f"{images.host}/team/trainer:v1", images.push("team/trainer", "v1", "first")
+        first = clustered("submit", "--yes", "--only", "model=bert,labels=2", "--image", image)
+        assert first.returncode == 0, first.stderr
+        assert f"image {image} is {digest}\n" in first.stderr
+        images.push("team/trainer", "v1", "second")
+        clustered("submit", "--yes", "--only", "model=bert", LAUNCHER_IMAGE=image)
+        publish(clustered.store(), failure(clustered.tasks()[4]))
+        retried = clustered("retry", "--image", image)
+        assert "as run twenty has recorded it" in retried.stderr
+    jobs = clustered.jobs()
+    assert len(jobs) == 5
+    assert {job.metadata.annotations["emotion-grid/image"] for job in jobs} == {image}
+    containers = [container for job in jobs for container in job.spec.template.spec.containers]
+    assert {container.image for container in containers} == {f"{images.host}/team/trainer@{digest}"}
+
+
+def test_an_image_that_only_the_nodes_have_runs_by_its_tag(clustered: ClusterLauncher) -> None:
+    only = ("--only", "model=bert,labels=2,samples=80")
+    done = clustered("submit", "--yes", *only, LAUNCHER_IMAGE="127.0.0.1:9/trainer:dev")
+    assert done.returncode == 0, done.stderr
+    assert "warning: 127.0.0.1:9/trainer:dev is not resolved to a digest (127.0.0.1:9 does not answer" in done.stderr
+    (job,) = clustered.jobs()
+    assert job.spec.template.spec.containers[0].image == "127.0.0.1:9/trainer:dev"
+
+
+def test_an_image_that_its_registry_lacks_makes_nothing(clustered: ClusterLauncher) -> None:
+    with registry() as images:
+        done = clustered("submit", "--yes", "--image", f"{images.host}/team/trainer:v1")
+    assert done.returncode == 2
+    assert f"no image {images.host}/team/trainer:v1" in done.stderr.splitlines()[-1]
+    assert not clustered.jobs()
+    assert not list(clustered.store().list(""))
+
+
+def test_a_dry_run_shows_the_digest_and_records_nothing(clustered: ClusterLauncher) -> None:
+    with registry() as images:
+        digest = images.push("team/trainer", "v1", "x")
+        for store in (clustered.uri, "s3://no-such-bucket-anywhere/study"):
+            done = clustered("submit", "--dry-run", "--image", f"{images.host}/team/trainer:v1", "--results-uri", store)
+            assert done.stdout.count(f"image: {images.host}/team/trainer@{digest}") == 20
+    assert not list(clustered.store().list(""))

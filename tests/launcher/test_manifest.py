@@ -29,6 +29,7 @@ from trainer.settings import task_from_environment
 REPOSITORY = Path(__file__).parents[2]
 TEMPLATE = load_template()
 OPTIONS = JobOptions(image="emotion-grid-trainer:dev", owner="somebody")
+DIGEST = f"sha256:{'0' * 64}"
 DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 LABEL_VALUE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 
@@ -158,7 +159,7 @@ def test_a_job_s_deadline_covers_the_queue_and_every_attempt():
 
 def test_options_reach_the_pod():
     job = manifest(
-        image="emotion-grid-trainer@sha256:" + "0" * 64,
+        image=f"emotion-grid-trainer@{DIGEST}",
         namespace="elsewhere",
         image_pull_secrets=["pull"],
         secrets=["store", "hub"],
@@ -166,13 +167,27 @@ def test_options_reach_the_pod():
         per_model={"bert": {"memory": "8Gi", "ephemeral_storage": "4Gi", "node_selector": {"gpu": "tiny"}}},
     )
     container, resources = container_of(job), container_of(job)["resources"]
-    assert container["image"] == "emotion-grid-trainer@sha256:" + "0" * 64
+    assert container["image"] == f"emotion-grid-trainer@{DIGEST}"
     assert job["metadata"]["namespace"] == "elsewhere"
     assert pod_of(job)["imagePullSecrets"] == [{"name": "pull"}]
     assert container["envFrom"] == [{"secretRef": {"name": "store"}}, {"secretRef": {"name": "hub"}}]
     assert pod_of(job)["nodeSelector"] == {"nvidia.com/gpu.present": "true", "zone": "a", "gpu": "tiny"}
     assert resources["requests"] == {"cpu": "4", "memory": "8Gi", "ephemeral-storage": "4Gi"}
     assert resources["limits"] == resources["requests"] | {"nvidia.com/gpu": "1"}
+
+
+@pytest.mark.parametrize(
+    ("image", "pulled", "tag"),
+    [
+        (f"a/b@{DIGEST}", f"a/b@{DIGEST}", None),
+        (f"a/b:v1@{DIGEST}", f"a/b@{DIGEST}", "a/b:v1"),
+        ("a/b:v1", "a/b:v1", "a/b:v1"),
+    ],
+)
+def test_a_digest_is_what_runs_and_a_tag_is_remembered(image: str, pulled: str, tag: str | None):
+    job = manifest(image=image)
+    assert container_of(job)["image"] == environment_of(job)["IMAGE"] == pulled
+    assert job["metadata"]["annotations"].get("emotion-grid/image") == tag
 
 
 def test_needs_of_one_model_are_not_another_s():
@@ -201,6 +216,7 @@ def test_a_manifest_needs_resolved_revisions():
         ({"owner": "a b"}, ["owner=a b"]),
         ({"owner": ""}, ["owner"]),
         ({"image": ""}, ["image"]),
+        ({"image": "trainer@sha256:..."}, ["image", "'trainer@sha256:...' is no image", "64 hex digits"]),
         ({"namespace": "Team_A"}, ["namespace=Team_A"]),
         ({"secrets": ["A"]}, ["secrets", "A"]),
         ({"attempts": 0}, ["attempts=0"]),

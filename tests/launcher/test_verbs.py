@@ -229,12 +229,13 @@ def test_a_bad_setting_is_one_line_and_nothing_is_recorded(launcher: Launcher, n
 
 
 def test_the_shells_own_variables_do_not_reach_a_cell(launcher: Launcher):
-    """Each of them would make a trainer refuse to start, or train something else."""
+    """Each of them would make a trainer refuse to start, train something else, or claim to run in an image."""
     shell = {"DATA": "/data", "LOG": "debug", "RESULT_URI": "elsewhere", "MODEL_DIR": "/m", "HYPER_EPOCHS": "77"}
-    environment = launcher.environment() | shell
+    environment = launcher.environment() | shell | {"IMAGE": "built-by-ci:latest"}
     done = subprocess.run(launcher.command("submit", "--yes"), env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert len(launcher.published()) == 4
+    assert {life["image"] for life in launcher.lives()} == {None}
 
 
 def test_a_run_of_another_version_is_shown_and_not_retried(launcher: Launcher):

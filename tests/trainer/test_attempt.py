@@ -14,6 +14,7 @@ from contract.result import Failure, Progress, decode
 from contract.store import DirStore, open_store
 from tests.trainer.program import documents, environment, only, result_of, run
 
+IMAGE = f"registry.example/trainer@sha256:{'0' * 64}"
 NAMESPACE = ["unshare", "--user", "--map-root-user", "--mount"]
 
 
@@ -21,7 +22,7 @@ NAMESPACE = ["unshare", "--user", "--map-root-user", "--mount"]
 def finished(tmp_path_factory: pytest.TempPathFactory):
     """One cell that ran to its end, and what it said."""
     results = tmp_path_factory.mktemp("finished")
-    done = run(results, LOG_FORMAT="json")
+    done = run(results, LOG_FORMAT="json", IMAGE=IMAGE)
     assert done.returncode == 0, done.stdout + done.stderr
     return DirStore(results), done
 
@@ -54,7 +55,7 @@ def test_the_result_is_complete_enough_to_judge_it(finished):
     assert set(success.seconds) == {"data", "imports", "model", "training", "test", "publish"}
     assert 0 < success.start_up_seconds < 300
     assert success.training.peak_memory_bytes > 10**8
-    assert success.provenance.threads == 1
+    assert (success.provenance.threads, success.provenance.image) == (1, IMAGE)
     assert {"torch", "transformers", "peft", "bitsandbytes"} <= set(success.provenance.versions)
     assert success.fingerprint_fields["hyper.lora_r"] == 16
 

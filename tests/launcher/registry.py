@@ -1,0 +1,134 @@
+"""A registry of images on loopback, as the OCI distribution specification 1.1 and its token specification have it."""
+
+import base64
+import hashlib
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
+
+INDEX = "application/vnd.oci.image.index.v1+json"
+TOKEN = "a-token-of-the-token-service"
+
+
+@dataclass
+class Registry:
+    """`images` are manifests by (repository, tag); `wants` is the scheme it challenges with, None for nobody."""
+
+    images: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    wants: str | None = None
+    login: tuple[str, str] | None = None
+    """Who may read; None is anybody, where a token is wanted all the same."""
+    identity_token: str | None = None
+    tells_digest: bool = True
+    status: int = 200
+    """Another one is the answer to every question."""
+    host: str = ""
+    requests: list[str] = field(default_factory=list)
+
+    def push(self, repository: str, tag: str, content: str) -> str:
+        """The digest."""
+        self.images[repository, tag] = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "x": content}).encode()
+        return self.digest(repository, tag)
+
+    def digest(self, repository: str, tag: str) -> str:
+        return f"sha256:{hashlib.sha256(self.images[repository, tag]).hexdigest()}"
+
+    def challenge(self, repository: str) -> str:
+        if self.wants == "Basic":
+            return 'Basic realm="here, there"'
+        return f'Bearer realm="http://{self.host}/token",service="reg,istry",scope="repository:{repository}:pull"'
+
+    def admits(self, authorization: str | None) -> bool:
+        match self.wants:
+            case None:
+                return True
+            case "Basic":
+                return self.knows(authorization)
+            case _:
+                return authorization == f"Bearer {TOKEN}"
+
+    def knows(self, authorization: str | None) -> bool:
+        """Whether Basic authentication is right."""
+        user, secret = self.login or ("", "")
+        return authorization == f"Basic {base64.b64encode(f'{user}:{secret}'.encode()).decode()}"
+
+
+@contextmanager
+def registry(**settings: object) -> Iterator[Registry]:
+    served = Registry(**settings)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(served))
+    served.host = f"127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        yield served
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(timeout=5)
+
+
+def _handler(registry: Registry) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            registry.requests.append(f"{self.command} {self.path}")
+            path = urlsplit(self.path).path
+            if registry.status != 200:
+                self._refuse(registry.status, "UNKNOWN")
+            elif path == "/token":
+                self._token()
+            else:
+                repository, _, tag = path.removeprefix("/v2/").rpartition("/manifests/")
+                self._manifest(repository, tag)
+
+        do_HEAD = do_GET  # noqa: N815 (the library's name)
+
+        def do_POST(self) -> None:
+            """https://distribution.github.io/distribution/spec/auth/oauth/"""
+            form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode(), strict_parsing=True)
+            known = {"grant_type", "service", "client_id", "scope", "refresh_token"} == set(form)
+            right = form["refresh_token"] == [registry.identity_token] and form["grant_type"] == ["refresh_token"]
+            if known and right and form["scope"] == ["repository:team/trainer:pull"]:
+                self._answer(200, json.dumps({"access_token": TOKEN}).encode())
+            else:
+                self._refuse(401, "UNAUTHORIZED")
+
+        def _token(self) -> None:
+            asked, authorization = parse_qs(urlsplit(self.path).query), self.headers.get("Authorization")
+            if asked != {"service": ["reg,istry"], "scope": ["repository:team/trainer:pull"]}:
+                self._refuse(400, "UNSUPPORTED")
+            elif registry.identity_token or (registry.login and not registry.knows(authorization)):
+                self._refuse(401, "UNAUTHORIZED")
+            else:
+                self._answer(200, json.dumps({"token": TOKEN}).encode())
+
+        def _manifest(self, repository: str, tag: str) -> None:
+            accepted = [kind.strip() for kind in self.headers.get("Accept", "").split(",")]
+            if not registry.admits(self.headers.get("Authorization")):
+                self._refuse(401, "UNAUTHORIZED", ("WWW-Authenticate", registry.challenge(repository)))
+            elif (repository, tag) not in registry.images or INDEX not in accepted:
+                self._refuse(404, "MANIFEST_UNKNOWN")
+            else:
+                digest = ("Docker-Content-Digest", registry.digest(repository, tag))
+                headers = [digest] if registry.tells_digest else []
+                self._answer(200, registry.images[repository, tag], *headers, kind=INDEX)
+
+        def _refuse(self, status: int, code: str, *headers: tuple[str, str]) -> None:
+            self._answer(status, json.dumps({"errors": [{"code": code}]}).encode(), *headers)
+
+        def _answer(self, status: int, body: bytes, *headers: tuple[str, str], kind: str = "application/json") -> None:
+            self.send_response(status)
+            for name, value in (("Content-Type", kind), ("Content-Length", str(len(body))), *headers):
+                self.send_header(name, value)
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(body)
+
+        def log_message(self, *args: object) -> None:
+            """Quiet."""
+
+    return Handler

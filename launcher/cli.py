@@ -75,8 +75,8 @@ def plan_verb(args: argparse.Namespace, settings: LauncherSettings, store: Store
 
 def submit_verb(args: argparse.Namespace, settings: LauncherSettings, store: Store) -> ExitCode:
     """Run what is missing. Without a terminal, --yes stands for the answer."""
-    if args.dry_run:
-        raise BadInput("--dry-run shows Jobs: add --backend kubernetes; for local cells `plan` shows what would run")
+    if args.dry_run or args.server_dry_run:
+        raise BadInput("a dry run is about Jobs: add --backend kubernetes; for local cells `plan` shows what would run")
     store.check_writable()
     submission = prepare(args, store)
     workers = _workers(args, settings, cells=len(submission.to_run))

@@ -80,11 +80,11 @@ class Cluster:
         self.server = str(self._api.configuration.host)
         self._met = False
 
-    def create(self, manifest: Content) -> Creation:
-        """Make the Job unless it is there."""
-        name = manifest["metadata"]["name"]
+    def create(self, manifest: Content, *, dry_run: bool = False) -> Creation:
+        """Make the Job unless it is there. In a dry run all is asked of the API server but to keep the Job."""
+        name, query = manifest["metadata"]["name"], {"dryRun": "All"} if dry_run else {}
         for _ in range(TRIES):
-            answer = self._ask("create", _JOBS, body=manifest, accept=frozenset({HTTPStatus.CONFLICT}))
+            answer = self._ask("create", _JOBS, query, body=manifest, accept=frozenset({HTTPStatus.CONFLICT}))
             if not isinstance(answer, Refusal):
                 return Created()
             if (found := self.job(name)) is not None:

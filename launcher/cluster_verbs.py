@@ -16,9 +16,9 @@ from contract.survey import Failed, Lost, survey
 from contract.task import Task
 from launcher import request, show
 from launcher.answers import ClusterFailed, NoCluster
-from launcher.cluster import Cluster
+from launcher.cluster import Cluster, Conflict
 from launcher.ends import Broken
-from launcher.handover import check, hand_over, outcome
+from launcher.handover import Manifest, Refused, check, forecast, hand_over, outcome, rehearse
 from launcher.image import ask_registry, pin_image, resolve_image
 from launcher.job_options import JobOptions
 from launcher.logs import latest_log
@@ -27,7 +27,7 @@ from launcher.objects import Job
 from launcher.plan import estimate, measure
 from launcher.pod_failures import Keeper
 from launcher.settings import ClusterSettings, cluster_settings, job_options
-from launcher.submission import prepare
+from launcher.submission import prepare, refuse_a_folder
 from launcher.talk import confirmed, out, print_json, say
 from launcher.view import Row, all_done, join
 from launcher.waiting import wait_for
@@ -40,7 +40,9 @@ def submit(args: argparse.Namespace, store: Store) -> ExitCode:
     settings = cluster_settings(vars(args))
     if args.dry_run:
         return _dry_run(args, store, settings)
-    _refuse_a_folder(store)
+    if args.server_dry_run:
+        return _server_dry_run(args, store, settings)
+    refuse_a_folder(store)
     options = job_options(vars(args))
     store.check_writable()
     submission = prepare(args, store)
@@ -95,7 +97,7 @@ def wait(args: argparse.Namespace, store: Store) -> ExitCode:
 
 def retry(args: argparse.Namespace, store: Store) -> ExitCode:
     """Make the Jobs of failed and lost cells anew, also where a retry is not expected to help."""
-    _refuse_a_folder(store)
+    refuse_a_folder(store)
     store.check_writable()
     asked = request.from_run(args, store)
     settings, options = cluster_settings(vars(args)), job_options(vars(args))
@@ -134,13 +136,6 @@ def _pod_log(args: argparse.Namespace, asked: request.Request, store: Store) -> 
     return log if log is not None else iter([latest_log(task, store).encode()])
 
 
-def _refuse_a_folder(store: Store) -> None:
-    if not store.uri.startswith("s3://"):
-        raise BadInput(
-            f"RESULTS_URI={store.uri} would be a folder inside each pod; give --results-uri s3://bucket/prefix"
-        )
-
-
 def _refuse_too_many(tasks: Sequence[Task], settings: ClusterSettings) -> None:
     if len(tasks) > settings.max_cells:
         raise BadInput(
@@ -154,9 +149,23 @@ def _dry_run(args: argparse.Namespace, store: Store, settings: ClusterSettings) 
     return OK
 
 
+def _server_dry_run(args: argparse.Namespace, store: Store, settings: ClusterSettings) -> ExitCode:
+    run, manifests = _rehearsed(args, store, settings)
+    answers = list(rehearse(Cluster(settings), manifests, settings.connections))
+    told = [_told(manifest, *forecast(answer)) for manifest, answer in answers]
+    if args.json:
+        print_json({"run": run, "namespace": settings.namespace, "jobs": told})
+    else:
+        out(show.table(("OUTCOME", "JOB", "DETAIL"), [(job["outcome"], job["job"], job["detail"]) for job in told]))
+    if refused := sum(isinstance(answer, Conflict | Refused) for _, answer in answers):
+        raise BadInput(f"{refused} of {len(answers)} Jobs would be refused in namespace {settings.namespace}")
+    say(f"{len(answers)} Jobs of run {run} would be in namespace {settings.namespace}; nothing was made")
+    return OK
+
+
 def _rehearsed(args: argparse.Namespace, store: Store, settings: ClusterSettings) -> tuple[str, Manifests]:
     """The run and the Jobs that a submit would make, without writing; every cell's where the store cannot be asked."""
-    _refuse_a_folder(store)
+    refuse_a_folder(store)
     options = job_options(vars(args))
     template = load_template(options.template)
     try:
@@ -198,9 +207,8 @@ def _hand_over(
     told, creations = [], []
     for manifest, creation in hand_over(cluster, manifests, found, settings.connections):
         word, words = outcome(creation)
-        name, cell = manifest["metadata"]["name"], manifest["metadata"]["labels"][CELL_LABEL]
-        say(f"{word:<8} {name}{': ' if words else ''}{words}")
-        told.append({"cell": cell, "job": name, "outcome": word, "detail": words})
+        say(f"{word:<8} {manifest['metadata']['name']}{': ' if words else ''}{words}")
+        told.append(_told(manifest, word, words))
         creations.append(creation)
     if args.json:
         print_json({"run": run, "namespace": cluster.namespace, "jobs": told})
@@ -208,6 +216,11 @@ def _hand_over(
     if not args.json:
         out(f"{len(told)} Jobs of run {run} are in namespace {cluster.namespace}; status shows them")
     return OK
+
+
+def _told(manifest: Manifest, word: str, words: str) -> dict[str, str]:
+    name, cell = manifest["metadata"]["name"], manifest["metadata"]["labels"][CELL_LABEL]
+    return {"cell": cell, "job": name, "outcome": word, "detail": words}
 
 
 def _rows_or_store(args: argparse.Namespace, asked: request.Request, store: Store) -> list[Row]:

@@ -1,12 +1,13 @@
 """Cells become Jobs, many at a time."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from contract.exits import BadInput
-from launcher.answers import ClusterFailed
+from launcher.answers import ClusterFailed, NoCluster
 from launcher.cluster import Cluster, Conflict, Created, Creation, Exists, Terminating, judge
 from launcher.objects import Complete, Job, JobFailed
 
@@ -15,6 +16,14 @@ _GONE_SECONDS = 60.0
 _LOOK_SECONDS = 0.5
 
 Manifest = Mapping[str, Any]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The API server would not take the Job, and why."""
+
+    why: str
 
 
 def hand_over(
@@ -22,13 +31,37 @@ def hand_over(
 ) -> Iterator[tuple[Manifest, Creation]]:
     """Make every Job that is not among `found`, in order. On an exception the rest is not begun."""
     there = {job.name: job for job in found}
+    return _each(
+        lambda manifest: _make(cluster, manifest, there.get(manifest["metadata"]["name"])), manifests, connections
+    )
+
+
+def rehearse(
+    cluster: Cluster, manifests: Sequence[Manifest], connections: int
+) -> Iterator[tuple[Manifest, Creation | Refused]]:
+    """What the API server would say to each Job, in order; nothing is made. It counts no quota in a dry run."""
+    return _each(lambda manifest: _rehearse(cluster, manifest), manifests, connections)
+
+
+def _each(
+    act: Callable[[Manifest], T], manifests: Sequence[Manifest], connections: int
+) -> Iterator[tuple[Manifest, T]]:
     pool = ThreadPoolExecutor(connections)
     try:
-        making = [pool.submit(_make, cluster, each, there.get(each["metadata"]["name"])) for each in manifests]
-        for manifest, made in zip(manifests, making, strict=True):
-            yield manifest, made.result()
+        acting = [pool.submit(act, manifest) for manifest in manifests]
+        for manifest, acted in zip(manifests, acting, strict=True):
+            yield manifest, acted.result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _rehearse(cluster: Cluster, manifest: Manifest) -> Creation | Refused:
+    try:
+        return cluster.create(manifest, dry_run=True)
+    except NoCluster:
+        raise
+    except BadInput as error:
+        return Refused(str(error))
 
 
 def _make(cluster: Cluster, manifest: Manifest, found: Job | None) -> Creation:
@@ -56,6 +89,19 @@ def outcome(creation: Creation) -> tuple[str, str]:
         case Terminating():
             return "terminating", f"it was deleted, and is not gone after {_GONE_SECONDS:.0f} s"
     raise AssertionError(creation)
+
+
+def forecast(creation: Creation | Refused) -> tuple[str, str]:
+    """The same for what a submit would meet."""
+    match creation:
+        case Created():
+            return "would be created", ""
+        case Refused(why):
+            return "refused", why
+        case Terminating():
+            return "terminating", "it was deleted and is not gone yet; a submit waits for that"
+        case Exists() | Conflict():
+            return outcome(creation)
 
 
 def check(creations: Sequence[Creation]) -> None:

@@ -56,7 +56,11 @@ def parser() -> argparse.ArgumentParser:
 
 def _add_submit_options(submit: argparse.ArgumentParser) -> None:
     submit.add_argument("--yes", action="store_true", help="do not ask before running")
-    submit.add_argument("--dry-run", action="store_true", help="print the Jobs instead of making them")
+    instead = submit.add_mutually_exclusive_group()
+    instead.add_argument("--dry-run", action="store_true", help="print the Jobs instead of making them")
+    instead.add_argument(
+        "--server-dry-run", action="store_true", help="ask the API server about each Job instead of making it"
+    )
     submit.add_argument(
         "-o", dest="output", choices=["yaml", "json", "name"], default="yaml", help="of a dry run (default: yaml)"
     )

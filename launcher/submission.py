@@ -3,6 +3,7 @@
 import argparse
 from dataclasses import dataclass
 
+from contract.exits import BadInput
 from contract.run import Run, check_run
 from contract.store import Store
 from contract.survey import survey
@@ -31,3 +32,11 @@ def prepare(args: argparse.Namespace, store: Store) -> Submission:
     run = Run.of(asked.run, asked.tasks)
     check_run(store, run)
     return Submission(asked, run, plan(asked.chosen, survey(asked.chosen, store)))
+
+
+def refuse_a_folder(store: Store) -> None:
+    """Raises BadInput for a store that pods would not share."""
+    if not store.uri.startswith("s3://"):
+        raise BadInput(
+            f"RESULTS_URI={store.uri} would be a folder inside each pod; give --results-uri s3://bucket/prefix"
+        )

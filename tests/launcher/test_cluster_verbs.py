@@ -2,9 +2,12 @@
 
 import json
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 import yaml
+from kubernetes import client
 
 from tests.cluster.waiting import until
 from tests.factories import failure, progress, publish, success
@@ -203,3 +206,59 @@ def test_a_dry_run_shows_the_digest_and_records_nothing(clustered: ClusterLaunch
             done = clustered("submit", "--dry-run", "--image", f"{images.host}/team/trainer:v1", "--results-uri", store)
             assert done.stdout.count(f"image: {images.host}/team/trainer@{digest}") == 20
     assert not list(clustered.store().list(""))
+
+
+def test_a_server_dry_run_tells_what_a_submit_would_meet_and_makes_nothing(clustered: ClusterLauncher) -> None:
+    bert = ("--only", "model=bert,samples=80")
+    clustered("submit", "--yes", "--only", "model=bert,samples=80,labels=2")
+    clustered("submit", "--yes", "--only", "model=bert,samples=80,labels=4", LAUNCHER_OWNER="else")
+    stored, jobs = list(clustered.store().list("")), len(clustered.jobs())
+    done = clustered("submit", "--server-dry-run", *bert, "--only", "model=gpt2-xl,samples=80,labels=2")
+    assert done.returncode == 2
+    assert [line.partition("twenty-")[0].strip() for line in done.stdout.splitlines()[1:]] == [
+        "exists",
+        "conflict",
+        "would be created",
+    ]
+    assert "owner else, not somebody" in done.stdout
+    assert done.stderr == (f"launcher: error: 1 of 3 Jobs would be refused in namespace {clustered.namespace}\n")
+    assert (list(clustered.store().list("")), len(clustered.jobs())) == (stored, jobs)
+
+
+def test_a_server_dry_run_of_a_new_run_is_for_machines_too(clustered: ClusterLauncher) -> None:
+    document = clustered.json("submit", "--server-dry-run")
+    assert {job["outcome"] for job in document["jobs"]} == {"would be created"}
+    assert [job["cell"] for job in document["jobs"]] == [task.cell.id for task in clustered.tasks()]
+    assert not clustered.jobs()
+    assert not list(clustered.store().list(""))
+
+
+def test_a_server_dry_run_gives_the_words_of_an_admission_policy(clustered: ClusterLauncher) -> None:
+    with refusal_of_jobs(clustered, "object.metadata.labels['emotion-grid/model'] != 'bert'", "no bert in here"):
+        until(lambda: clustered("submit", "--server-dry-run").returncode == 2, "the policy to be enforced")
+        told = clustered.json("submit", "--server-dry-run")["jobs"]
+    refused = {job["cell"]: job["detail"] for job in told if job["outcome"] == "refused"}
+    assert set(refused) == {task.cell.id for task in clustered.tasks() if task.cell.model == "bert"}
+    assert all("no bert in here" in words for words in refused.values())
+    assert len({job["outcome"] for job in told}) == 2
+
+
+@contextmanager
+def refusal_of_jobs(clustered: ClusterLauncher, expression: str, words: str) -> Iterator[None]:
+    """A policy of the cluster's that only the launcher's namespace is bound to."""
+    name = f"{clustered.namespace}.test"
+    rule = {"apiGroups": ["batch"], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["jobs"]}
+    here = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": clustered.namespace}}}
+    policy = {
+        "matchConstraints": {"resourceRules": [rule]},
+        "validations": [{"expression": expression, "message": words}],
+    }
+    binding = {"policyName": name, "validationActions": ["Deny"], "matchResources": here}
+    admission = client.AdmissionregistrationV1Api(clustered.cluster.api)
+    admission.create_validating_admission_policy({"metadata": {"name": name}, "spec": policy})
+    admission.create_validating_admission_policy_binding({"metadata": {"name": name}, "spec": binding})
+    try:
+        yield
+    finally:
+        admission.delete_validating_admission_policy_binding(name)
+        admission.delete_validating_admission_policy(name)

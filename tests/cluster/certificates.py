@@ -1,15 +1,17 @@
 """Who is who in the cluster: one certificate authority, and a kubeconfig for each of its clients."""
 
 import base64
+import json
 import os
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import trustme
 import yaml
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from tests.cluster.processes import LOOPBACK
 
@@ -47,16 +49,32 @@ class Authority:
     def kubeconfig(self, server: str, user: str, group: str | None = None) -> Path:
         """A file with everything inside, so that a test may copy it anywhere."""
         pair = self.issue(user, group)
-        cluster = {"server": server, "certificate-authority-data": _encoded(self.certificate)}
         credentials = {
             "client-certificate-data": _encoded(pair.certificate),
             "client-key-data": _encoded(pair.key),
         }
+        return self._kubeconfig(server, user, credentials)
+
+    def token_kubeconfig(self, server: str, user: str, token: str) -> Path:
+        """The same for somebody who shows a token that the API server issued."""
+        return self._kubeconfig(server, user, {"token": token})
+
+    def expired(self, token: str) -> str:
+        """The token of a service account as if it had been issued long ago, signed as the API server signs."""
+        header, claims, _ = token.split(".")
+        long_ago = json.loads(_from_base64url(claims)) | {"iat": 1, "nbf": 1, "exp": 2}
+        signed = f"{header}.{_base64url(json.dumps(long_ago).encode())}"
+        key = serialization.load_pem_private_key(self.service_account_key.read_bytes(), password=None)
+        assert isinstance(key, rsa.RSAPrivateKey)
+        return f"{signed}.{_base64url(key.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256()))}"
+
+    def _kubeconfig(self, server: str, user: str, credentials: Mapping[str, str]) -> Path:
+        cluster = {"server": server, "certificate-authority-data": _encoded(self.certificate)}
         document = {
             "apiVersion": "v1",
             "kind": "Config",
             "clusters": [{"name": "test", "cluster": cluster}],
-            "users": [{"name": user, "user": credentials}],
+            "users": [{"name": user, "user": dict(credentials)}],
             "contexts": [{"name": "test", "context": {"cluster": "test", "user": user}}],
             "current-context": "test",
         }
@@ -86,6 +104,15 @@ def _private(path: str, flags: int) -> int:
 
 def _encoded(path: Path) -> str:
     return base64.b64encode(path.read_bytes()).decode()
+
+
+def _base64url(content: bytes) -> str:
+    """Without the padding, as JSON Web Tokens have it."""
+    return base64.urlsafe_b64encode(content).decode().rstrip("=")
+
+
+def _from_base64url(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
 def _rsa_key() -> bytes:

@@ -27,6 +27,8 @@ class Cluster:
         self._plane = plane
         self._authority = authority
         self.kubeconfig = authority.kubeconfig(plane.server, "admin", ADMINS)
+        self.server = plane.server
+        self.ca = authority.certificate
 
     @cached_property
     def api(self) -> client.ApiClient:
@@ -54,6 +56,27 @@ class Cluster:
     def kubeconfig_of(self, user: str, group: str | None = None) -> Path:
         """A kubeconfig for a user of this name, who may do what RBAC grants to the user or to the group."""
         return self._authority.kubeconfig(self._plane.server, user, group)
+
+    def token(self, namespace: str, account: str) -> str:
+        """A token of a service account, as the API server issues it to a pod or to `kubectl create token`."""
+        request = self.core.create_namespaced_service_account_token(account, namespace, {"spec": {}})
+        return str(request.status.token)
+
+    def kubeconfig_of_token(self, user: str, token: str) -> Path:
+        """A kubeconfig with a token; `user` is only what it is called."""
+        return self._authority.token_kubeconfig(self._plane.server, user, token)
+
+    def expired(self, token: str) -> str:
+        """The token of a service account as if it had been issued long ago."""
+        return self._authority.expired(token)
+
+    def may(self, user: str, verb: str, resource: str, namespace: str) -> bool:
+        """Whether RBAC lets the user do that to Jobs or core resources. A changed Role takes effect a moment later."""
+        resource, _, subresource = resource.partition("/")
+        group = "batch" if resource == "jobs" else ""
+        asked = {"namespace": namespace, "verb": verb, "group": group, "resource": resource, "subresource": subresource}
+        review = {"spec": {"user": user, "resourceAttributes": asked}}
+        return bool(client.AuthorizationV1Api(self.api).create_subject_access_review(review).status.allowed)
 
     @contextmanager
     def namespace(self, labels: Mapping[str, str] | None = None) -> Iterator[str]:

@@ -17,9 +17,11 @@ from contract.grid import load_grid
 from contract.revision import resolve
 from contract.store import Store, open_store
 from contract.task import Task
-from launcher.manifest import load_template
+from launcher.job_options import JobOptions
+from launcher.manifest import job_manifest, load_template
 from tests.cluster.cluster import Cluster
 from tests.cluster.minio import Minio
+from tests.launcher.accounts import install_accounts, launcher_user
 
 GRID = """
 name: {name}
@@ -36,9 +38,9 @@ OWNER = "somebody"
 
 @contextmanager
 def launcher_on(cluster: Cluster, minio: Minio, folder: Path) -> Iterator["ClusterLauncher"]:
-    """In a namespace of its own with the trainer's account, on a bucket of its own, which this process sees too."""
+    """In a namespace of its own, as its own service account, on a bucket of its own, which this process sees too."""
     with cluster.namespace() as namespace, pytest.MonkeyPatch.context() as patch:
-        cluster.core.create_namespaced_service_account(namespace, {"metadata": {"name": "trainer"}})
+        install_accounts(cluster, namespace)
         for name, value in minio.environment().items():
             patch.setenv(name, value)
         for name in ("HTTP_PROXY", "http_proxy"):
@@ -47,20 +49,24 @@ def launcher_on(cluster: Cluster, minio: Minio, folder: Path) -> Iterator["Clust
 
 
 class ClusterLauncher:
-    """`python -m launcher` for a grid of twenty cells in a namespace; `user` is whose kubeconfig it gets."""
+    """`python -m launcher` for a grid of twenty cells in a namespace, as the service account `user`."""
 
     def __init__(self, cluster: Cluster, namespace: str, bucket: str, folder: Path, store: dict[str, str]) -> None:
         self.cluster = cluster
         self.namespace = namespace
         self.uri = f"s3://{bucket}/study"
-        self.kubeconfig = cluster.kubeconfig
+        self.user = launcher_user(namespace)
+        self.kubeconfig = cluster.kubeconfig_of_token(self.user, cluster.token(namespace, "launcher"))
         self.grid_file = folder / "twenty.yaml"
         self.grid_file.write_text(GRID.format(name="twenty"))
         self._store = store
 
     def command(self, verb: str, *options: str) -> list[str]:
+        return [sys.executable, "-m", "launcher", *self.arguments(verb, *options)]
+
+    def arguments(self, verb: str, *options: str) -> list[str]:
         grid = [] if {"--run", "--grid"} & set(options) else ["--grid", str(self.grid_file)]
-        return [sys.executable, "-m", "launcher", verb, *grid, *options]
+        return [verb, *grid, *options]
 
     def environment(self, **more: str) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("LAUNCHER_", "KUBE"))}
@@ -90,9 +96,10 @@ class ClusterLauncher:
             timeout=120,
         )
 
-    def template(self, ending: Mapping[str, str]) -> tuple[str, str]:
-        """The option for a job.yaml whose pods end as told."""
+    def template(self, ending: Mapping[str, str], *, suspend: bool = False) -> tuple[str, str]:
+        """The option for a job.yaml whose pods end as told; with `suspend` its Jobs make none."""
         template = load_template()
+        template["spec"]["suspend"] = suspend
         template["spec"]["template"]["metadata"]["annotations"] = dict(ending)
         path = self.grid_file.with_name("job.yaml")
         path.write_text(yaml.safe_dump(template))
@@ -126,8 +133,28 @@ class ClusterLauncher:
         """All that there are in the namespace."""
         return list(self.cluster.batch.list_namespaced_job(self.namespace).items)
 
-    def posts(self, user: str) -> int:
-        """How many Jobs the user asked the API server to make in the namespace."""
-        events = [event for event in self.cluster.audit(user) if event["verb"] == "create"]
-        refs = [event.get("objectRef", {}) for event in events]
-        return len([ref for ref in refs if (ref.get("resource"), ref.get("namespace")) == ("jobs", self.namespace)])
+    def specs(self) -> dict[str, Any]:
+        """Name -> the Job there as somebody asked for it, with the API server's defaults."""
+        return {job.metadata.name: _as_asked(job) for job in self.jobs()}
+
+    def wanted_specs(self, template: Path | None = None) -> dict[str, Any]:
+        """The same of the Jobs that a submit is to make, by way of the API server, which stores none."""
+        options = JobOptions(image=IMAGE, owner=OWNER, namespace=self.namespace)
+        jobs = [job_manifest(task, "twenty", options, load_template(template)) for task in self.tasks()]
+        make = self.cluster.batch.create_namespaced_job
+        return {each["metadata"]["name"]: _as_asked(make(self.namespace, each, dry_run="All")) for each in jobs}
+
+    def posts(self) -> int:
+        """How many Jobs it asked the API server to make."""
+        asked = [(event["verb"], event["objectRef"]["resource"]) for event in self.cluster.audit(self.user)]
+        return asked.count(("create", "jobs"))
+
+
+def _as_asked(job: client.V1Job) -> dict[str, Any]:
+    content = client.ApiClient().sanitize_for_serialization(job)
+    del content["spec"]["selector"]
+    labels = content["spec"]["template"]["metadata"]["labels"]
+    for name in ("controller-uid", "batch.kubernetes.io/controller-uid"):
+        del labels[name]
+    metadata = content["metadata"]
+    return {"labels": metadata["labels"], "annotations": metadata["annotations"], "spec": content["spec"]}

@@ -14,18 +14,16 @@ from tests.factories import failure, progress, publish, success
 from tests.launcher.clustered import ClusterLauncher
 from tests.launcher.registry import registry
 
-USER = "admin"
-
 
 def test_twenty_cells_become_twenty_jobs_and_the_same_command_again_makes_none(clustered: ClusterLauncher) -> None:
     first = clustered("submit", "--yes")
     assert first.returncode == 0, first.stderr
     assert first.stderr.count("\ncreated  ") == 20
-    before = clustered.posts(USER)
+    before = clustered.posts()
     again = clustered("submit", "--yes")
     assert again.returncode == 0, again.stderr
     assert again.stderr.count("\nexists   ") == 20
-    assert (clustered.posts(USER), len(clustered.jobs())) == (before, 20)
+    assert (clustered.posts(), len(clustered.jobs())) == (before, 20)
 
 
 def test_the_store_is_asked_first(clustered: ClusterLauncher) -> None:

@@ -1,0 +1,139 @@
+"""What a user can mend is told in one line with the exit code 2, and nothing is made."""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kubernetes import client
+
+from tests.cluster.cluster import Cluster
+from tests.cluster.waiting import until
+from tests.launcher.clustered import ClusterLauncher
+from tests.launcher.kubeconfigs import Change, at, changed
+
+ONE = ("--only", "model=bert,labels=2,samples=80")
+
+
+def refusal(done: subprocess.CompletedProcess[str]) -> str:
+    """The one line."""
+    *_, last = done.stderr.splitlines()
+    assert (done.returncode, last.partition("error: ")[0]) == (2, "launcher: "), done.stderr
+    assert "Traceback" not in done.stderr
+    return last
+
+
+def _untrusted(cluster: dict[str, Any], user: dict[str, Any]) -> None:
+    del cluster["certificate-authority-data"]
+
+
+def with_token(token: str) -> Change:
+    return lambda cluster, user: user.update(token=token)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (at("https://127.0.0.1:9"), ["no API server answers at https://127.0.0.1:9", "check the kubeconfig"]),
+        (at("https://nosuch.invalid"), ["no API server answers at https://nosuch.invalid"]),
+        (_untrusted, ["is not trusted", "certificate-authority"]),
+        (with_token("made.up"), ["does not accept these credentials", "log in again"]),
+    ],
+)
+def test_a_cluster_that_cannot_be_talked_to(clustered: ClusterLauncher, change: Change, words: list[str]) -> None:
+    kubeconfig = changed(clustered, change)
+    said = refusal(clustered("submit", "--yes", "--only", "model=bert", KUBECONFIG=kubeconfig))
+    for word in words:
+        assert word in said
+    status = clustered("status", KUBECONFIG=kubeconfig)
+    assert (status.returncode, len(status.stderr.splitlines())) == (3, 1)
+    assert "20 missing" in status.stdout
+
+
+def test_a_token_expires(cluster: Cluster, clustered: ClusterLauncher) -> None:
+    token = cluster.token(clustered.namespace, "launcher")
+    assert clustered("submit", "--yes", *ONE, KUBECONFIG=changed(clustered, with_token(token))).returncode == 0
+    expired = changed(clustered, with_token(cluster.expired(token)))
+    assert "the token is expired or wrong; log in again" in refusal(clustered("cancel", KUBECONFIG=expired))
+    assert len(clustered.jobs()) == 1
+
+
+@pytest.mark.parametrize(
+    ("verb", "resource", "command"),
+    [
+        ("list", "jobs", ("submit", "--yes", *ONE)),
+        ("create", "jobs", ("submit", "--yes", *ONE)),
+        ("delete", "jobs", ("cancel",)),
+        ("list", "pods", ("status",)),
+        ("get", "pods/log", ("logs", "bert-l2-n80-s0")),
+    ],
+)
+def test_a_missing_permission_names_verb_resource_and_namespace(
+    cluster: Cluster, clustered: ClusterLauncher, verb: str, resource: str, command: tuple[str, ...]
+) -> None:
+    if command[0] != "submit":
+        assert clustered("submit", "--yes", *ONE).returncode == 0
+        until(lambda: clustered.pod("bert-l2-n80-s0"), "the Job's pod")
+    before = clustered.specs()
+    _take_away(cluster, clustered, verb, resource)
+    said = refusal(clustered(*command))
+    assert f"no permission to {verb} {resource} in namespace {clustered.namespace}; bind the Role launcher" in said
+    assert clustered.specs() == before
+
+
+def _take_away(cluster: Cluster, clustered: ClusterLauncher, verb: str, resource: str) -> None:
+    """From the Role of the launcher's account."""
+    rights, namespace = client.RbacAuthorizationV1Api(cluster.api), clustered.namespace
+    role = rights.read_namespaced_role("launcher", namespace)
+    (rule,) = (each for each in role.rules if resource in each.resources)
+    rule.verbs.remove(verb)
+    role.rules = [each for each in role.rules if each.verbs]
+    rights.replace_namespaced_role("launcher", namespace, role)
+    until(lambda: not cluster.may(clustered.user, verb, resource, namespace), f"{verb} {resource} to be forbidden")
+
+
+def test_a_quota_of_jobs_is_named(cluster: Cluster, clustered: ClusterLauncher) -> None:
+    quota = {"metadata": {"name": "few"}, "spec": {"hard": {"count/jobs.batch": "3"}}}
+    cluster.core.create_namespaced_resource_quota(clustered.namespace, quota)
+    until(lambda: cluster.core.read_namespaced_resource_quota("few", clustered.namespace).status.hard, "the quota")
+    said = refusal(clustered("submit", "--yes"))
+    for words in ("exceeded quota: few", "count/jobs.batch=3", "cancel"):
+        assert words in said
+    assert len(clustered.jobs()) == 3
+
+
+UNREACHABLE = {"AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9"}
+
+
+@pytest.mark.parametrize(
+    ("options", "environment", "words"),
+    [
+        (("--results-uri", "s3://no-such-bucket/study"), {}, ["s3://no-such-bucket/study", "make the bucket first"]),
+        ((), {"AWS_SECRET_ACCESS_KEY": "wrong"}, ["SignatureDoesNotMatch", "check AWS_SECRET_ACCESS_KEY"]),
+        ((), {"AWS_ACCESS_KEY_ID": "nobody"}, ["InvalidAccessKeyId", "check AWS_ACCESS_KEY_ID"]),
+        ((), UNREACHABLE, ["http://127.0.0.1:9", "check AWS_ENDPOINT_URL and the network"]),
+    ],
+)
+def test_a_store_that_is_missing_or_refuses(
+    clustered: ClusterLauncher, options: tuple[str, ...], environment: dict[str, str], words: list[str]
+) -> None:
+    said = refusal(clustered("submit", "--yes", *options, **environment))
+    for word in ("RESULTS_URI=s3://", *words):
+        assert word in said
+    assert not clustered.jobs()
+
+
+def test_a_dry_run_warns_of_a_store_that_cannot_be_reached(clustered: ClusterLauncher) -> None:
+    done = clustered("submit", "--dry-run", "-o", "name", **UNREACHABLE)
+    assert (done.returncode, len(done.stdout.splitlines())) == (0, 20)
+    (warning,) = done.stderr.splitlines()
+    assert warning.startswith("warning: ")
+    assert "http://127.0.0.1:9" in warning
+
+
+def test_a_template_without_the_container(clustered: ClusterLauncher, tmp_path: Path) -> None:
+    path = tmp_path / "job.yaml"
+    path.write_text("spec: {template: {spec: {containers: [{name: main}]}}}")
+    said = refusal(clustered("submit", "--yes", "--template", str(path)))
+    assert f"{path} must have one container 'trainer'" in said
+    assert not clustered.jobs()

@@ -3,11 +3,12 @@
 import argparse
 import sys
 import textwrap
-from importlib.metadata import PackageNotFoundError, version
 from typing import Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
+from contract import __version__
+from contract.code_version import code_version
 from contract.exits import EXIT_CODES, INCOMPLETE
 from contract.task import env_name, setting_fields
 
@@ -20,8 +21,10 @@ def main() -> int:
         epilog=_environment_help(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"emotion-grid trainer {_version()}")
-    parser.parse_args()
+    parser.add_argument("--version", action="store_true", help="show the version and the code's commit, and end")
+    if parser.parse_args().version:
+        sys.stdout.write(f"emotion-grid trainer {__version__}, code {code_version()}\n")
+        return 0
 
     from trainer.attempt import main as run
 
@@ -42,13 +45,6 @@ def _setting_help(name: str, field: FieldInfo) -> str:
     choices = f"One of {', '.join(values)}." if len(values) > 1 else ""
     words = " ".join(filter(None, [field.description, choices]))
     return textwrap.fill(column + words, width=120, subsequent_indent=" " * len(column)).rstrip()
-
-
-def _version() -> str:
-    try:
-        return version("emotion-grid")
-    except PackageNotFoundError:
-        return "(from a checkout)"
 
 
 if __name__ == "__main__":

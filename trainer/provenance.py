@@ -1,14 +1,12 @@
 """Where a result comes from: versions, code, threads, times. Needs no heavy import."""
 
-import os
 import secrets
-import subprocess
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 import psutil
 
+from contract.code_version import code_version
 from contract.environment import IMAGE
 from contract.processors import processors
 from contract.result import Provenance
@@ -47,7 +45,7 @@ def provenance(task: Task, attempt: str, device: str | None) -> Provenance:
     """The record of this process, finished now."""
     return Provenance(
         attempt=attempt,
-        code_version=_code_version(),
+        code_version=code_version(),
         versions=_versions(),
         device=device,
         threads=threads_for(task),
@@ -65,15 +63,3 @@ def _versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-def _code_version() -> str:
-    """`CODE_VERSION` (set in the image), else the checkout's commit, `+dirty` where files differ from it."""
-    if baked := os.environ.get("CODE_VERSION"):
-        return baked
-    root = Path(__file__).resolve().parent.parent
-    describe = ["git", "-C", str(root), "describe", "--always", "--dirty=+dirty", "--abbrev=40", "--exclude=*"]
-    try:
-        return subprocess.run(describe, capture_output=True, text=True, check=True, timeout=10).stdout.strip()  # noqa: S603
-    except (OSError, subprocess.SubprocessError):
-        return "unknown"

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contract import __version__
 from contract.cell import EMOTIONS, MODELS
 from contract.exits import BadInput
 from contract.task import Task, setting_fields
@@ -121,3 +122,10 @@ def test_help_names_every_setting_and_exit_code():
     for group, name in setting_fields():
         assert f"{group}_{name}".upper() in done.stdout
     assert "non-finite-loss" in done.stdout
+
+
+def test_the_version_names_the_code(monkeypatch: pytest.MonkeyPatch):
+    """Catches an image that cannot say which commit it was built from."""
+    monkeypatch.setenv("CODE_VERSION", "c0ffee")
+    done = subprocess.run([sys.executable, "-m", "trainer", "--version"], capture_output=True, text=True, timeout=60)
+    assert done.stdout == f"emotion-grid trainer {__version__}, code c0ffee\n"

@@ -100,6 +100,7 @@ def _prepare_environment(threads: int) -> None:
     """What the libraries read while they are imported: a quiet log, one process, one GPU, the task's own precision."""
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", category=FutureWarning)
+    warnings.filterwarnings("ignore", message="CUDA initialization")  # trainer/machine.py says it, in one line
     for name in [name for name in os.environ if name in _OF_A_PROCESS_GROUP or name.startswith("ACCELERATE_")]:
         del os.environ[name]
     os.environ |= {

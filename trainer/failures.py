@@ -23,6 +23,12 @@ class NonFiniteLoss(ProgramError):
     exit_code = NON_FINITE_LOSS
 
 
+class GpuUnusable(ProgramError):
+    """There is a GPU or its driver, but torch cannot use it; on another node the cell may run."""
+
+    exit_code = DEVICE_FAILED
+
+
 class Preempted(ProgramError):
     """SIGTERM arrived before the result was published."""
 

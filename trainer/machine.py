@@ -1,5 +1,6 @@
 """The device that a cell runs on: its name, compute type and memory."""
 
+import re
 import resource
 from dataclasses import dataclass
 from typing import Literal
@@ -8,7 +9,11 @@ import torch
 import transformers
 
 from contract.task import Task
+from trainer.failures import GpuUnusable
 from trainer.provenance import threads_for
+
+_NO_GPU = ("Found no NVIDIA driver", "No CUDA GPUs are available")
+_OLD_DRIVER = re.compile(r"driver on your system is too old \(found version (\d+)\)")
 
 
 @dataclass(frozen=True)
@@ -25,9 +30,32 @@ class Precision:
 
 
 def prepare(task: Task) -> None:
-    """Set the number of threads; keep the libraries' own progress bars out of the log."""
+    """Set the number of threads; keep the libraries' own progress bars out of the log. Raises GpuUnusable."""
+    _refuse_unusable_gpu()
     torch.set_num_threads(threads_for(task))
     transformers.utils.logging.disable_progress_bar()
+
+
+def _refuse_unusable_gpu() -> None:
+    """A machine without a GPU trains on its CPU. One whose GPU does not answer would too, unnoticed and for days."""
+    if torch.version.cuda is None or torch.cuda.is_available():
+        return
+    try:
+        torch.cuda.current_device()  # unlike is_available(), says why not
+    except RuntimeError as error:
+        if not str(error).startswith(_NO_GPU):
+            raise GpuUnusable(_why_unusable(str(error))) from error
+
+
+def _why_unusable(told: str) -> str:
+    """One line for torch's paragraph. It counts versions as CUDA does: 12080 is 12.8."""
+    if (match := _OLD_DRIVER.search(told)) is None:
+        return f"the GPU cannot be used: {told.splitlines()[0]}"
+    major, minor = divmod(int(match[1]) // 10, 100)
+    return (
+        f"the NVIDIA driver is too old: it knows CUDA up to {major}.{minor}, this torch needs {torch.version.cuda}; "
+        "update the driver, or use an image built for an older CUDA (image/README.md)"
+    )
 
 
 def choose_precision(wanted: Literal["bf16", "fp32"]) -> Precision:

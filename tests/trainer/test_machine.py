@@ -1,11 +1,14 @@
 """The compute type: bf16 where the device has it, else fp32 and said so; never fp16, whatever the environment says."""
 
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from contract.result import Failure, decode
 from contract.store import DirStore
-from tests.trainer.program import result_of, run
+from tests.trainer.program import documents, only, result_of, run
 from trainer import machine
 
 
@@ -31,3 +34,34 @@ def test_neither_accelerate_nor_a_scheduler_decides_how_a_cell_trains(tmp_path: 
     done = run(tmp_path, HYPER_PRECISION="fp32", **shell)
     assert done.returncode == 0, done.stdout + done.stderr
     assert result_of(DirStore(tmp_path)).training.dtype == "fp32"
+
+
+OLD_DRIVER = """
+int cuInit(unsigned int flags) { return 0; }
+int cuDriverGetVersion(int *version) { *version = 12080; return 0; }
+"""
+
+
+@pytest.fixture
+def old_driver(tmp_path: Path) -> Path:
+    """A folder with the driver's library as a node with CUDA 12.8 has it, as far as CUDA asks before it refuses."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("needs a C compiler to stand in for the driver")
+    folder = tmp_path / "driver"
+    folder.mkdir()
+    build = [compiler, "-shared", "-fPIC", "-x", "c", "-", "-o", folder / "libcuda.so.1"]
+    subprocess.run(build, input=OLD_DRIVER, text=True, check=True)
+    return folder
+
+
+def test_a_driver_that_is_too_old_ends_the_cell_in_one_line(tmp_path: Path, old_driver: Path):
+    """Catches a cell that occupies a GPU's node for days and trains on its CPU: torch only warns."""
+    done = run(tmp_path / "results", LD_LIBRARY_PATH=str(old_driver))
+    assert done.returncode == 14, done.stdout + done.stderr
+    store = DirStore(tmp_path / "results")
+    failure = decode(store.get(only(documents(store, "failure.json"))), Failure)
+    assert failure.error == "device-failed"
+    assert "driver is too old: it knows CUDA up to 12.8, this torch needs 13." in failure.message
+    assert done.stderr == ""
+    assert "Traceback" not in done.stdout

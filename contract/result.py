@@ -6,6 +6,7 @@ refuses a newer schema by name, and a result whose bytes were cut or edited: eac
 
 import hashlib
 import json
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeVar
 
@@ -83,6 +84,12 @@ class Split(Record):
     comments: int
     sha256: str
 
+    @classmethod
+    def of(cls, comments: Iterable[tuple[str, int]]) -> "Split":
+        """The record of `comments`: id and label position of each, in order."""
+        lines = [f"{comment_id}\t{label}\n" for comment_id, label in comments]
+        return cls(comments=len(lines), sha256=hashlib.sha256("".join(lines).encode()).hexdigest())
+
 
 class Splits(Record):
     """What the cell was trained, validated and tested on."""
@@ -142,6 +149,11 @@ class Artifact(Record):
     key: str
     bytes: int
     sha256: str
+
+
+def artifact(key: str, data: bytes) -> Artifact:
+    """The record of `data` under `key`."""
+    return Artifact(key=key, bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
 
 
 class Document(Record):

@@ -90,6 +90,7 @@ def attempt_file(key: str) -> AttemptFile | None:
 FAILURE = "failure.json"
 PROGRESS = "progress.json"
 LOG = "log.txt"
+PREDICTIONS = "predictions.csv"
 
 
 class Store(Protocol):

@@ -1,9 +1,8 @@
 """Results leave the process here: artifacts first, the Success last, so that its presence vouches for the rest."""
 
-import hashlib
 import traceback
 
-from contract.result import Artifact, Failure, Success, encode
+from contract.result import Artifact, Failure, Success, artifact, encode
 from contract.store import FAILURE, Store, attempt_key, result_key
 from contract.task import Task
 
@@ -16,7 +15,7 @@ def put_artifacts(store: Store, task: Task, attempt: str, files: dict[str, bytes
     for name, data in files.items():
         key = attempt_key(task.cell.id, task.fingerprint(), attempt, name)
         store.put(key, data)
-        described[name] = Artifact(key=key, bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
+        described[name] = artifact(key, data)
     return described
 
 

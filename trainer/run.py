@@ -12,7 +12,7 @@ from peft import PeftModel
 from transformers import PreTrainedTokenizerBase
 
 from contract.result import Artifact, Metrics, Splits, Success, Training
-from contract.store import LOG, Store
+from contract.store import LOG, PREDICTIONS, Store
 from contract.task import Task
 from trainer import machine
 from trainer.artifacts import adapter_files, losses_csv, predictions_csv
@@ -136,7 +136,7 @@ def artifact_files(
 ) -> dict[str, bytes]:
     """The files that stay beside the result."""
     return adapter_files(prepared.model) | {
-        "predictions.csv": predictions_csv(dataset.test, task.labels, scores.probabilities),
+        PREDICTIONS: predictions_csv(dataset.test, task.labels, scores.probabilities),
         "losses.csv": losses_csv(fitted.step_losses),
         LOG: journal.log_bytes(),
     }

@@ -3,10 +3,13 @@
 import math
 from datetime import timedelta
 
+import numpy as np
+from numpy.typing import NDArray
+
 from contract.grid import Grid, load_grid
-from contract.result import Evaluation, Success
+from contract.result import Evaluation, Split, Success, artifact
 from contract.revision import resolve
-from contract.store import Store, result_key
+from contract.store import PREDICTIONS, Store, attempt_key, result_key
 from contract.task import Task
 from tests import factories
 
@@ -46,6 +49,36 @@ def _bent(look: Evaluation, success: Success) -> Evaluation:
     return look.model_copy(update={"accuracy": value})
 
 
+def answered(store: Store, success: Success, right: NDArray[np.bool_]) -> Success:
+    """`success` as if it had answered so; `right` is labels x comments of each. Its predictions are in the store."""
+    labels = success.labels
+    asked = [(f"{name}-{i}", label) for label, name in enumerate(labels) for i in range(right.shape[1])]
+    wrong = labels[1:] + labels[:1]
+    rows = [
+        f"{comment},{labels[label]},{labels[label] if good else wrong[label]},0.5"
+        for (comment, label), good in zip(asked, right.ravel(), strict=True)
+    ]
+    data = "\n".join(["id,true,predicted,p_" + labels[0], *rows, ""]).encode()
+    key = attempt_key(success.cell.id, success.fingerprint, success.provenance.attempt, PREDICTIONS)
+    store.put(key, data)
+    return success.model_copy(
+        update={
+            "test": success.test.model_copy(update={"accuracy": float(right.mean())}),
+            "splits": success.splits.model_copy(update={"test": Split.of(asked)}),
+            "artifacts": {PREDICTIONS: artifact(key, data)},
+        }
+    )
+
+
+def answers(task: Task, per_label: int = 50) -> NDArray[np.bool_]:
+    """Right or wrong for labels x comments, at the cell's accuracy; what is hard for one cell is hard for most."""
+    shape = (task.cell.labels, per_label)
+    difficulty = np.random.default_rng(task.cell.labels).random(shape)
+    own = np.random.default_rng(list(task.cell.id.encode())).random(shape)
+    hardness = difficulty + own
+    return hardness <= np.sort(hardness, axis=None)[round(accuracy(task) * hardness.size) - 1]
+
+
 def fill(store: Store, tasks: list[Task], *, damage: bool = True) -> None:
     """Publish all `tasks`; with `damage` one in seven is something other than done, each kind in turn."""
     kinds = (_fail, _run, _lose, _omit, cut, age)
@@ -66,7 +99,7 @@ def age(store: Store, task: Task) -> None:
 
 
 def _finish(store: Store, task: Task) -> None:
-    factories.publish(store, finished(task))
+    factories.publish(store, answered(store, finished(task), answers(task)))
 
 
 def _fail(store: Store, task: Task) -> None:

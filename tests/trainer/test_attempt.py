@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from aggregator.predictions import Answers, read_predictions
 from contract.result import Failure, Progress, decode
 from contract.store import DirStore, open_store
 from tests.trainer.program import documents, environment, only, result_of, run
@@ -67,6 +68,9 @@ def test_predictions_agree_with_the_metrics(finished):
     assert header == "id,true,predicted,p_admiration,p_gratitude"
     right = sum(row.split(",")[1] == row.split(",")[2] for row in rows)
     assert right / len(rows) == pytest.approx(success.test.accuracy)
+    (answers,) = read_predictions([success], store).values()
+    assert isinstance(answers, Answers)
+    assert answers.right.sum() == right
 
 
 def test_json_log_is_an_event_a_line(finished):

@@ -1,5 +1,6 @@
 """Where a result comes from: versions, code, threads, times. Needs no heavy import."""
 
+import os
 import secrets
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version

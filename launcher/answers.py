@@ -48,6 +48,11 @@ class Refusal:
         return self.status == HTTPStatus.FORBIDDEN and "exceeded quota" in self.message
 
     @property
+    def is_missing_right(self) -> bool:
+        """Whether no Role allows the request."""
+        return (self.status, self.reason) == (HTTPStatus.FORBIDDEN, "Forbidden") and "cannot" in self.message
+
+    @property
     def passes(self) -> bool:
         """Whether the same request may succeed in a moment: 429, 5xx, a quota that others are updating."""
         contended = self.status == HTTPStatus.CONFLICT and self.reason == "Conflict"
@@ -77,7 +82,7 @@ def as_error(call: Call, refusal: Refusal, server: str) -> ProgramError:
             return NoCluster(f"{server} does not accept these credentials: the token is expired or wrong; log in again")
         case HTTPStatus.FORBIDDEN if _is_terminating(refusal):
             return BadInput(f"namespace {call.namespace} is being deleted; wait until it is gone, then {_SET_UP}")
-        case HTTPStatus.FORBIDDEN if refusal.reason == "Forbidden" and "cannot" in refusal.message:
+        case HTTPStatus.FORBIDDEN if refusal.is_missing_right:
             return BadInput(f"no permission to {call}; bind the Role launcher of k8s/base to you: {refusal.message}")
         case HTTPStatus.NOT_FOUND if refusal.details.get("kind") == "namespaces":
             return BadInput(f"no namespace {call.namespace} at {server}; give --namespace, or make it: {_SET_UP}")

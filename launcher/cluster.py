@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 from launcher.answers import Call, ClusterFailed, NoCluster, Refusal, as_error, read_refusal
 from launcher.manifest import CONTAINER, OWNER_LABEL, RUN_LABEL
 from launcher.objects import Content, Job, Pod, differences, read_job, read_pod
-from launcher.pace import TRIES, Throttle, delay_seconds
+from launcher.pace import OUTAGE_SECONDS, TRIES, Throttle, delay_seconds
 from launcher.proxy import proxy_for
 from launcher.settings import ClusterSettings
 
@@ -79,6 +79,7 @@ class Cluster:
         self._api = _connect(settings)
         self.server = str(self._api.configuration.host)
         self._met = False
+        self._allowed: set[Call] = set()
 
     def create(self, manifest: Content, *, dry_run: bool = False) -> Creation:
         """Make the Job unless it is there. In a dry run all is asked of the API server but to keep the Job."""
@@ -160,31 +161,40 @@ class Cluster:
         accept: frozenset[HTTPStatus] = frozenset(),
     ) -> dict[str, Any] | Refusal:
         """The answer's JSON; a refusal whose status is in `accept` is the caller's to judge."""
-        tried = 0
+        call, tried = self._call(verb, path), 0
         while True:
             tried += 1
             response = self._send(verb, path, query or {}, body, stream=False)
             if response.status < HTTPStatus.BAD_REQUEST:
+                self._allowed.add(call)
                 return dict(json.loads(response.data))
             refusal = read_refusal(response.status, response.data)
-            if refusal.passes and tried < TRIES:
+            if self._passes(call, refusal) and tried < TRIES:
                 time.sleep(delay_seconds(tried, response.headers.get("Retry-After")))
             elif refusal.status in accept:
                 return refusal
             else:
-                raise as_error(self._call(verb, path), refusal, self.server)
+                raise as_error(call, refusal, self.server)
+
+    def _passes(self, call: Call, refusal: Refusal) -> bool:
+        # A server that has just started forbids everything until it has read its Roles.
+        return refusal.passes or (refusal.is_missing_right and call in self._allowed)
 
     def _send(self, verb: str, path: str, query: Mapping[str, str], body: Content | None, *, stream: bool) -> Any:
         """The response, whatever it says. Raises NoCluster or ClusterFailed where none comes."""
-        for tried in range(1, TRIES + 1):
+        begun, tried = time.monotonic(), 0
+        while True:
+            tried += 1
             try:
                 with _lost_connections(lambda error: self._gone(verb, path, error)):
                     return self._request(verb, path, query, body, stream=stream)
             except (NoCluster, ClusterFailed):
-                if tried == (TRIES if self._met else _TRIES_AT_FIRST):
+                if self._gives_up(tried, time.monotonic() - begun):
                     raise
                 time.sleep(delay_seconds(tried, None))
-        raise AssertionError("the last try returns or raises")
+
+    def _gives_up(self, tried: int, seconds: float) -> bool:
+        return seconds > OUTAGE_SECONDS if self._met else tried == _TRIES_AT_FIRST
 
     def _request(self, verb: str, path: str, query: Mapping[str, str], body: Content | None, *, stream: bool) -> Any:
         import urllib3

@@ -5,7 +5,10 @@ import threading
 import time
 
 TRIES = 8
-"""Of one request. With the delays below they span about 20 to 40 s: an API server that restarts is back by then."""
+"""Of a request that is refused for the moment. With the delays below they span 13 to 26 s."""
+OUTAGE_SECONDS = 120.0
+"""How long a server that has answered before may be away. One that is asked to end takes no new connection while it
+waits a minute for its watches, unless its kubelet kills it before; then it starts."""
 _FIRST_SECONDS, _LONGEST_SECONDS = 0.25, 10.0
 _LONGEST_ORDERED_SECONDS = 60.0
 """A server that wants a longer pause is asked again after this one."""

@@ -120,6 +120,10 @@ class Cluster:
         """Give a running pod another ending (endings.py), now or counted from now."""
         self.core.patch_namespaced_pod(name, namespace, {"metadata": {"annotations": ending}})
 
+    def restart_api_server(self, grace_seconds: float) -> None:
+        """Restart it and wait until it is ready. Only for a cluster that nobody else uses."""
+        self._plane.restart_api_server(grace_seconds)
+
     def audit(self, user: str) -> list[dict[str, Any]]:
         """The audit events of a user's requests so far, in order, as audit.k8s.io/v1 defines them."""
         lines = self._plane.audit_log.read_text().splitlines(keepends=True)

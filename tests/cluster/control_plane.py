@@ -21,6 +21,17 @@ class ControlPlane:
 
     server: str
     audit_log: Path
+    _api_server: Process
+    _answers: Callable[[], bool]
+
+    def await_api_server(self) -> None:
+        """Return when it answers that it is ready."""
+        self._api_server.await_ready(self._answers)
+
+    def restart_api_server(self, grace_seconds: float) -> None:
+        """End it, start it on the same port and data, and return when it is ready."""
+        self._api_server.restart(grace_seconds)
+        self.await_api_server()
 
 
 def start_control_plane(
@@ -29,11 +40,12 @@ def start_control_plane(
     """Return when pods are scheduled and played. `folder` takes data/ and the audit log."""
     client_port, peer_port, api_port, controllers_port, scheduler_port, kwok_port = free_ports(6)
     starter = _Starter(binaries, authority, processes, f"https://{LOOPBACK}:{api_port}")
-    plane = ControlPlane(starter.server, folder / "audit.log")
+    audit_log = folder / "audit.log"
     starter.etcd(folder / "data" / "etcd", client_port, peer_port)
     # It waits for etcd, but the others give up on a slow API server.
-    api_server = starter.api_server(api_port, f"https://{LOOPBACK}:{client_port}", plane.audit_log)
-    api_server.await_ready(starter.check(f"{plane.server}/readyz"))
+    api_server = starter.api_server(api_port, f"https://{LOOPBACK}:{client_port}", audit_log)
+    plane = ControlPlane(starter.server, audit_log, api_server, starter.check(f"{starter.server}/readyz"))
+    plane.await_api_server()
     others = {
         starter.controllers(controllers_port): f"https://{LOOPBACK}:{controllers_port}/healthz",
         starter.scheduler(scheduler_port): f"https://{LOOPBACK}:{scheduler_port}/healthz",

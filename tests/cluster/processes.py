@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,10 +21,21 @@ _START_SECONDS = 60.0
 class Process:
     """A running program whose output goes to its log."""
 
-    def __init__(self, name: str, popen: subprocess.Popen[bytes], log: Path) -> None:
+    def __init__(self, name: str, start: Callable[[], subprocess.Popen[bytes]], log: Path) -> None:
         self.name = name
-        self.popen = popen
         self.log = log
+        self._start = start
+        self.popen = start()
+
+    def restart(self, grace_seconds: float) -> None:
+        """End it as a kubelet does, by SIGTERM and after the grace by SIGKILL, then start the same command again."""
+        if grace_seconds:
+            self.popen.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                self.popen.wait(grace_seconds)
+        self.popen.kill()
+        self.popen.wait()
+        self.popen = self._start()
 
     def await_ready(self, ready: Callable[[], bool]) -> None:
         """Return when `ready()`. Raises ClusterFailed, with the end of the log, if the program ends or is too slow."""
@@ -58,17 +70,8 @@ class Processes:
     def start(self, binary: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> Process:
         """Start one program. It sees PATH, its log's folder as HOME and `environment`: nothing else of the machine."""
         log = self._logs / f"{binary.name}.log"
-        with log.open("ab") as output:
-            popen = subprocess.Popen(
-                [binary, *arguments],
-                env={"PATH": os.environ["PATH"], "HOME": str(self._logs), **(environment or {})},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                preexec_fn=die_with_parent(),
-            )
-        process = Process(binary.name, popen, log)
+        seen = {"PATH": os.environ["PATH"], "HOME": str(self._logs), **(environment or {})}
+        process = Process(binary.name, lambda: _started([binary, *arguments], seen, log), log)
         self._running.append(process)
         return process
 
@@ -79,6 +82,19 @@ class Processes:
             popen.kill()
             popen.wait()
             self._running.pop()
+
+
+def _started(command: list[Path | str], environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=die_with_parent(),
+        )
 
 
 def free_ports(count: int) -> list[int]:

@@ -23,12 +23,14 @@ class Fault(Enum):
     BROKEN = auto()
     CONTENDED = auto()
     """409 that is not about the name, as under a quota that many use at once."""
+    FORBIDDEN = auto()
 
 
 REFUSALS = {
     Fault.TOO_MANY: (429, "TooManyRequests"),
     Fault.BROKEN: (500, "InternalError"),
     Fault.CONTENDED: (409, "Conflict"),
+    Fault.FORBIDDEN: (403, "Forbidden"),
 }
 RETRY_AFTER_SECONDS = 1
 """What a 429 orders: more than the launcher would wait by itself before its second try."""
@@ -126,7 +128,7 @@ def _handler(upstream: str, script: Script, pool: urllib3.PoolManager) -> type[B
 
         def _refuse(self, status: int, reason: str) -> None:
             headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == 429 else {}
-            self._answer(status, headers, b'{"message": "made up", "reason": "%s"}' % reason.encode())
+            self._answer(status, headers, b'{"message": "cannot, says the test", "reason": "%s"}' % reason.encode())
 
         def _answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
             self.send_response_only(status)

@@ -28,7 +28,7 @@ def every(fault: Fault, nth: int) -> Plan:
     return lambda call: fault if call % nth == 1 else Fault.NONE
 
 
-@pytest.mark.parametrize("fault", [each for each in Fault if each is not Fault.NONE])
+@pytest.mark.parametrize("fault", [each for each in Fault if each not in (Fault.NONE, Fault.FORBIDDEN)])
 def test_a_submit_gets_through(clustered: ClusterLauncher, fault: Fault) -> None:
     wanted = clustered.wanted_specs()
     with misbehaving(clustered, every(fault, 5)) as (script, kubeconfig):
@@ -46,6 +46,15 @@ def test_the_server_says_when_it_may_be_asked_again(clustered: ClusterLauncher) 
     _, refused, again = script.requests
     assert (refused.method, refused.path) == (again.method, again.path)
     assert again.at - refused.at >= RETRY_AFTER_SECONDS
+
+
+def test_what_was_allowed_before_is_asked_for_again(clustered: ClusterLauncher) -> None:
+    """A server that has just started forbids everything for a moment."""
+    with misbehaving(clustered, lambda call: Fault.FORBIDDEN if call == 5 else Fault.NONE) as (script, kubeconfig):
+        done = clustered("submit", "--yes", KUBECONFIG=kubeconfig, LAUNCHER_CONNECTIONS="1")
+    assert done.returncode == 0, done.stderr
+    assert len(script.requests) == CALLS + 1
+    assert len(clustered.jobs()) == 20
 
 
 def test_an_api_server_that_stays_broken_is_told_in_one_line(clustered: ClusterLauncher) -> None:

@@ -83,7 +83,8 @@ def as_error(call: Call, refusal: Refusal, server: str) -> ProgramError:
         case HTTPStatus.FORBIDDEN if _is_terminating(refusal):
             return BadInput(f"namespace {call.namespace} is being deleted; wait until it is gone, then {_SET_UP}")
         case HTTPStatus.FORBIDDEN if refusal.is_missing_right:
-            return BadInput(f"no permission to {call}; bind the Role launcher of k8s/base to you: {refusal.message}")
+            remedy = "check --namespace, or bind the Role launcher of k8s/base to you"
+            return BadInput(f"no permission to {call}; {remedy}: {refusal.message}")
         case HTTPStatus.NOT_FOUND if refusal.details.get("kind") == "namespaces":
             return BadInput(f"no namespace {call.namespace} at {server}; give --namespace, or make it: {_SET_UP}")
         case HTTPStatus.FORBIDDEN | HTTPStatus.BAD_REQUEST | HTTPStatus.UNPROCESSABLE_ENTITY:

@@ -77,7 +77,8 @@ def test_a_missing_permission_names_verb_resource_and_namespace(
     before = clustered.specs()
     _take_away(cluster, clustered, verb, resource)
     said = refusal(clustered(*command))
-    assert f"no permission to {verb} {resource} in namespace {clustered.namespace}; bind the Role launcher" in said
+    assert f"no permission to {verb} {resource} in namespace {clustered.namespace}; " in said
+    assert "bind the Role launcher of k8s/base" in said
     assert clustered.specs() == before
 
 
@@ -90,6 +91,15 @@ def _take_away(cluster: Cluster, clustered: ClusterLauncher, verb: str, resource
     role.rules = [each for each in role.rules if each.verbs]
     rights.replace_namespaced_role("launcher", namespace, role)
     until(lambda: not cluster.may(clustered.user, verb, resource, namespace), f"{verb} {resource} to be forbidden")
+
+
+def test_an_unknown_namespace(clustered: ClusterLauncher) -> None:
+    """Only who has rights everywhere is told that there is none."""
+    submit = ("submit", "--yes", "--namespace", "nosuch")
+    said = refusal(clustered(*submit, KUBECONFIG=str(clustered.cluster.kubeconfig)))
+    for words in ("no namespace nosuch", "--namespace", "kubectl apply"):
+        assert words in said
+    assert "no permission to list jobs in namespace nosuch; check --namespace" in refusal(clustered(*submit))
 
 
 def test_a_quota_of_jobs_is_named(cluster: Cluster, clustered: ClusterLauncher) -> None:

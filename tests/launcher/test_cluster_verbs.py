@@ -140,7 +140,6 @@ def test_logs_of_a_pod_that_is_gone_come_from_the_store(clustered: ClusterLaunch
         ((), {"LAUNCHER_IMAGE": ""}, ["LAUNCHER_IMAGE (or --image) is not set"]),
         (("--results-uri", "results"), {}, ["RESULTS_URI=", "folder inside each pod", "s3://"]),
         (("--max-cells", "19"), {}, ["20 cells", "--max-cells 19"]),
-        (("--namespace", "nosuch"), {}, ["no namespace nosuch", "kubectl apply"]),
         (("--namespace", "No"), {}, ["--namespace=No"]),
         (("--context", "nosuch"), {}, ["kubeconfig", "nosuch", "--context"]),
         ((), {"KUBECONFIG": "/nonexistent/config"}, ["kubeconfig", "KUBECONFIG"]),

@@ -40,7 +40,7 @@ Login = Password | IdentityToken
 
 def find_login(registry: str, environ: Mapping[str, str]) -> Login | None:
     """None where nobody is logged in. Raises ValueError for a login that cannot be read."""
-    path = Path(environ.get("DOCKER_CONFIG") or "~/.docker").expanduser() / "config.json"
+    path = Path(environ.get("DOCKER_CONFIG") or f"{environ.get('HOME', '')}/.docker") / "config.json"
     try:
         config = json.loads(path.read_bytes())
         key = _HUB_LOGIN if registry == DOCKER_HUB else registry

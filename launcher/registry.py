@@ -20,7 +20,7 @@ from launcher.docker_config import IdentityToken, Login, Password, find_login
 from launcher.proxy import is_loopback, proxy_for
 from launcher.reference import DIGEST, DOCKER_HUB, Reference
 
-_SECONDS = 10.0
+_SECONDS = 5.0
 _MANIFESTS = ", ".join(
     (
         "application/vnd.oci.image.index.v1+json",
@@ -153,7 +153,9 @@ def _basic(login: Password) -> str:
 def _request(method: str, url: str, headers: Mapping[str, str], body: str | None = None) -> Any:
     import urllib3
 
-    settings: dict[str, Any] = {"timeout": _SECONDS, "retries": urllib3.Retry(connect=0, read=0, other=0, redirect=3)}
+    # urllib3 would by itself sleep for as long as Retry-After says, be it an hour.
+    once = urllib3.Retry(connect=0, read=0, other=0, redirect=3, respect_retry_after_header=False)
+    settings: dict[str, Any] = {"timeout": _SECONDS, "retries": once}
     proxy = proxy_for(url)
     pool = urllib3.ProxyManager(proxy, **settings) if proxy else urllib3.PoolManager(**settings)
     return pool.request(method, url, headers=dict(headers), body=body)

@@ -25,7 +25,7 @@ class Registry:
     identity_token: str | None = None
     tells_digest: bool = True
     status: int = 200
-    """Another one is the answer to every question."""
+    """Another one is the answer to every question, and to come back in an hour."""
     host: str = ""
     requests: list[str] = field(default_factory=list)
 
@@ -78,7 +78,7 @@ def _handler(registry: Registry) -> type[BaseHTTPRequestHandler]:
             registry.requests.append(f"{self.command} {self.path}")
             path = urlsplit(self.path).path
             if registry.status != 200:
-                self._refuse(registry.status, "UNKNOWN")
+                self._refuse(registry.status, "TOOMANYREQUESTS", ("Retry-After", "3600"))
             elif path == "/token":
                 self._token()
             else:

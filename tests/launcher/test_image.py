@@ -141,6 +141,7 @@ def test_a_tag_that_is_not_there_is_the_user_s_mistake(images: Registry, store: 
     ("settings", "config", "words"),
     [
         ({"status": 503}, None, "answers 503"),
+        ({"status": 429}, None, "answers 429"),
         ({"wants": "Basic", "login": ("me", "x")}, None, "wants a login: docker login"),
         ({"wants": "Basic", "login": ("me", "x")}, {"auth": basic("me", "wrong")}, "refuses these credentials"),
         ({"wants": "Bearer", "login": ("me", "x")}, None, "no token to anybody who is not logged in (status 401)"),

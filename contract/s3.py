@@ -14,7 +14,9 @@ from contract.exits import BadInput, StoreFailed
 
 _CONNECTIONS = 64
 """One GET of a small object costs its latency: 64 at a time are 20 times as many a second as one."""
-_CONNECT_SECONDS, _READ_SECONDS, _TRIES = 5, 60, 6
+_CONNECT_SECONDS, _READ_SECONDS = 5, 60
+TRIES = 6
+"""Of a request, in about half a minute."""
 _CONFLICTS = 8
 _HELD = {"PreconditionFailed", "412"}
 _ABSENT = {"NoSuchKey", "404"}
@@ -45,11 +47,11 @@ _REMEDIES = {
 class S3Store:
     """Objects under `s3://bucket/prefix/`. Safe to use from several threads."""
 
-    def __init__(self, bucket: str, prefix: str) -> None:
+    def __init__(self, bucket: str, prefix: str, tries: int = TRIES) -> None:
         self.uri = f"s3://{bucket}/{prefix}".rstrip("/")
         self._bucket = bucket
         self._prefix = f"{prefix}/" if prefix else ""
-        self._client = self._connect()
+        self._client = self._connect(tries)
 
     def check_writable(self) -> None:
         """Raises BadInput when nothing can be written here, or when a conditional write is not honoured."""
@@ -114,7 +116,7 @@ class S3Store:
                 raise
         return True
 
-    def _connect(self) -> Any:
+    def _connect(self, tries: int) -> Any:
         import boto3
         from botocore.config import Config
 
@@ -122,7 +124,7 @@ class S3Store:
             connect_timeout=_CONNECT_SECONDS,
             read_timeout=_READ_SECONDS,
             max_pool_connections=_CONNECTIONS,
-            retries={"mode": "standard", "total_max_attempts": _TRIES},
+            retries={"mode": "standard", "total_max_attempts": tries},
         )
         with self._as_bad_input(), self._translated("reach", ""):
             return boto3.Session().client("s3", config=config)

@@ -114,8 +114,11 @@ class Store(Protocol):
         """The keys that begin with `prefix`, sorted."""
 
 
-def open_store(uri: str) -> Store:
-    """The store at `/path`, `file:///path` or `s3://bucket/prefix`. Raises BadInput for anything else."""
+def open_store(uri: str, tries: int | None = None) -> Store:
+    """The store at `/path`, `file:///path` or `s3://bucket/prefix`. Raises BadInput for anything else.
+
+    `tries` of a request to a bucket before it counts as failed; None is as many as a moment's outage takes.
+    """
     try:
         parts = urlsplit(uri)
     except ValueError as error:
@@ -128,9 +131,9 @@ def open_store(uri: str) -> Store:
         case "file" if parts.netloc in ("", "localhost") and parts.path.startswith("/"):
             return DirStore(Path(unquote(parts.path)))
         case "s3" if parts.netloc and not parts.query and not parts.fragment:
-            from contract.s3 import S3Store
+            from contract.s3 import TRIES, S3Store
 
-            return S3Store(parts.netloc, parts.path.strip("/"))
+            return S3Store(parts.netloc, parts.path.strip("/"), tries or TRIES)
         case _:
             raise BadInput(f"RESULTS_URI={uri!r} is neither a folder nor file:///path nor s3://bucket/prefix")
 

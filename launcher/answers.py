@@ -8,7 +8,8 @@ from typing import Any
 
 from contract.exits import UNEXPECTED, BadInput, ProgramError
 
-_SET_UP = "kubectl apply --server-side -k k8s/overlays/kind (k8s/README.md)"
+SET_UP = "kubectl apply --server-side -k k8s/overlays/kind (k8s/README.md)"
+"""How what a namespace for cells needs gets there."""
 
 
 class NoCluster(BadInput):
@@ -27,10 +28,12 @@ class Call:
 
     verb: str
     resource: str
-    namespace: str
+    namespace: str | None
+    """None for what belongs to the cluster as a whole."""
 
     def __str__(self) -> str:
-        return f"{self.verb} {self.resource} in namespace {self.namespace}"
+        where = f" in namespace {self.namespace}" if self.namespace else ""
+        return f"{self.verb} {self.resource}{where}"
 
 
 @dataclass(frozen=True)
@@ -81,12 +84,12 @@ def as_error(call: Call, refusal: Refusal, server: str) -> ProgramError:
         case HTTPStatus.UNAUTHORIZED:
             return NoCluster(f"{server} does not accept these credentials: the token is expired or wrong; log in again")
         case HTTPStatus.FORBIDDEN if _is_terminating(refusal):
-            return BadInput(f"namespace {call.namespace} is being deleted; wait until it is gone, then {_SET_UP}")
+            return BadInput(f"namespace {call.namespace} is being deleted; wait until it is gone, then {SET_UP}")
         case HTTPStatus.FORBIDDEN if refusal.is_missing_right:
             remedy = "check --namespace, or bind the Role launcher of k8s/base to you"
             return BadInput(f"no permission to {call}; {remedy}: {refusal.message}")
         case HTTPStatus.NOT_FOUND if refusal.details.get("kind") == "namespaces":
-            return BadInput(f"no namespace {call.namespace} at {server}; give --namespace, or make it: {_SET_UP}")
+            return BadInput(f"no namespace {call.namespace} at {server}; give --namespace, or make it: {SET_UP}")
         case HTTPStatus.FORBIDDEN | HTTPStatus.BAD_REQUEST | HTTPStatus.UNPROCESSABLE_ENTITY:
             return BadInput(f"cannot {call}: {refusal.message}")
         case status:

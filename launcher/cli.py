@@ -1,4 +1,4 @@
-"""The verbs: plan, submit, status, wait, cancel, retry, logs."""
+"""The verbs: plan, submit, status, wait, cancel, retry, logs, doctor."""
 
 import argparse
 import os
@@ -13,6 +13,7 @@ from contract.store import Store, open_store
 from contract.survey import Failed, Lost, survey
 from contract.task import Task
 from launcher import cluster_verbs, request, show
+from launcher.doctor import doctor
 from launcher.gpus import visible_gpus
 from launcher.logs import latest_log
 from launcher.options import parser
@@ -32,6 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         args = parser().parse_args(argv)
         settings = launcher_settings()
+        if args.verb == "doctor":  # it opens the store itself: one that cannot be opened is a finding
+            return doctor(args, settings).number
         store = open_store(args.results_uri or settings.results_uri)
         return _carry_out(args, settings, store).number
     except ProgramError as error:

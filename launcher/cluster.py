@@ -12,8 +12,10 @@ from urllib.parse import quote, urlencode
 
 from launcher.answers import Call, ClusterFailed, NoCluster, Refusal, as_error, read_refusal
 from launcher.manifest import CONTAINER, OWNER_LABEL, RUN_LABEL
+from launcher.nodes import Node, read_node
 from launcher.objects import Content, Job, Pod, differences, read_job, read_pod
 from launcher.pace import OUTAGE_SECONDS, TRIES, Throttle, delay_seconds
+from launcher.permissions import Permission
 from launcher.proxy import proxy_for
 from launcher.settings import ClusterSettings
 
@@ -23,6 +25,11 @@ _PAGE = 500
 _CONNECT_SECONDS, _READ_SECONDS = 5.0, 60.0
 _TRIES_AT_FIRST = 2
 """Until the server has answered once: a wrong address should not take half a minute to tell."""
+_HIDDEN = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
+_NAMESPACE = "/api/v1/namespaces/{namespace}"
+_NODES = "/api/v1/nodes"
+_WHO = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+_MAY = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 _JOBS = "/apis/batch/v1/namespaces/{namespace}/jobs"
 _PODS = "/api/v1/namespaces/{namespace}/pods"
 
@@ -110,6 +117,43 @@ class Cluster:
         body = {"propagationPolicy": "Background", "preconditions": {"uid": job.uid}}
         gone = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT})
         return not isinstance(self._ask("delete", f"{_JOBS}/{quote(job.name)}", body=body, accept=gone), Refusal)
+
+    def user(self) -> str | None:
+        """Whom the API server takes us for; None where it does not say."""
+        body = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+        answer = self._ask("create", _WHO, body=body, accept=_HIDDEN)
+        return None if isinstance(answer, Refusal) else str(answer["status"]["userInfo"]["username"])
+
+    def may(self, permission: Permission) -> bool:
+        """Whether we hold the permission in the namespace. To ask is granted to everybody (system:basic-user)."""
+        resource, _, subresource = permission.resource.partition("/")
+        asked = {"namespace": self.namespace, "verb": permission.verb, "group": permission.group, "resource": resource}
+        body = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": asked | ({"subresource": subresource} if subresource else {})},
+        }
+        answer = self._ask("create", _MAY, body=body)
+        return not isinstance(answer, Refusal) and bool(answer["status"]["allowed"])
+
+    def has_namespace(self) -> bool | None:
+        """None where we may not look."""
+        return self._has(_NAMESPACE)
+
+    def has(self, resource: str, name: str) -> bool | None:
+        """Whether the namespace has the object; None where we may not look. Of its content nothing is kept."""
+        return self._has(f"{_NAMESPACE}/{resource}/{quote(name)}")
+
+    def nodes(self) -> list[Node] | None:
+        """All of the cluster; None where we may not look."""
+        answer = self._ask("list", _NODES, accept=frozenset({HTTPStatus.FORBIDDEN}))
+        return None if isinstance(answer, Refusal) else list(map(read_node, answer["items"]))
+
+    def _has(self, path: str) -> bool | None:
+        answer = self._ask("get", path, accept=_HIDDEN)
+        if isinstance(answer, Refusal):
+            return None if answer.status == HTTPStatus.FORBIDDEN else False
+        return True
 
     def log(self, pod: str, *, follow: bool) -> Iterator[bytes] | None:
         """The log of the pod as it comes; None when there is none (any more, or yet)."""
@@ -224,8 +268,10 @@ class Cluster:
         )
 
     def _call(self, verb: str, path: str) -> Call:
-        resource = path.partition("/namespaces/{namespace}/")[2].split("/")
-        return Call(verb, "/".join(resource[::2]), self.namespace)
+        _, namespaced, resource = path.partition("/namespaces/{namespace}/")
+        if not namespaced:
+            return Call(verb, path.partition("/v1/")[2].partition("/")[0], None)
+        return Call(verb, "/".join(resource.split("/")[::2]), self.namespace)
 
 
 _METHODS = {"create": "POST", "get": "GET", "list": "GET", "delete": "DELETE"}

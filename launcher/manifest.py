@@ -5,7 +5,6 @@
 
 import hashlib
 from collections.abc import Mapping
-from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from contract.cell import Cell
 from contract.environment import IMAGE
 from contract.exits import BadInput
 from contract.task import Task
+from launcher.files import own_file
 from launcher.job_options import JobOptions, ModelOptions
 from launcher.reference import Reference, parse
 
@@ -45,7 +45,7 @@ def load_template(path: Path | None = None) -> Template:
 
     Raises BadInput when it cannot be read, is no YAML, or has no container to run the cell in.
     """
-    source: Traversable = path or _own_template()
+    source: Traversable = path or own_file("job.yaml")
     try:
         content = yaml.safe_load(source.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
@@ -59,12 +59,6 @@ def load_template(path: Path | None = None) -> Template:
             "restore it from the repository's k8s/job.yaml"
         )
     return dict(content)
-
-
-def _own_template() -> Traversable:
-    """In a wheel it lies in the package (pyproject.toml), in a checkout in k8s/."""
-    packaged = resources.files("launcher") / "job.yaml"
-    return packaged if packaged.is_file() else Path(__file__).parents[1] / "k8s" / "job.yaml"
 
 
 def _container_names(content: Any) -> list[Any]:
@@ -98,6 +92,12 @@ def job_name(run: str, cell: Cell) -> str:
         return name
     digest = hashlib.sha256(f"{run}/{cell.id}".encode()).hexdigest()[:_HASH_DIGITS]
     return f"{name[: _NAME_LENGTH - _HASH_DIGITS - 1].rstrip('-')}-{digest}"
+
+
+def node_selector(pod: Mapping[str, Any], options: JobOptions, model: str | None) -> dict[str, str]:
+    """Labels that a node must have: job.yaml's, those for all cells, and the model's own."""
+    needs = options.per_model.get(model or "", ModelOptions())
+    return {**(pod.get("nodeSelector") or {}), **options.node_selector, **needs.node_selector}
 
 
 def job_labels(cell: Cell, run: str, owner: str) -> dict[str, str]:
@@ -134,7 +134,7 @@ def _pod_spec(pod: Content, task: Task, options: JobOptions) -> Content:
     pull_secrets = [{"name": name} for name in options.image_pull_secrets]
     return pod | {
         "activeDeadlineSeconds": options.deadline_seconds,
-        "nodeSelector": _merged(pod, "nodeSelector", options.node_selector | needs.node_selector),
+        "nodeSelector": node_selector(pod, options, task.cell.model),
         **_extended(pod, "imagePullSecrets", pull_secrets),
         "containers": [
             _container(each, task, options, needs) if each["name"] == CONTAINER else each for each in pod["containers"]

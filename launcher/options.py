@@ -8,7 +8,8 @@ from launcher.request import parse_run_name, parse_seconds, parse_seeds, parse_s
 from launcher.settings import Backend
 
 _EXIT_CODES = (
-    """exit codes: 0 done; 2 usage or bad input; 3 cells are missing or failed; 130 interrupted; 1 anything else"""
+    "exit codes: 0 done; 2 usage or bad input; 3 cells are missing or failed, or doctor found a fault; "
+    "130 interrupted; 1 anything else"
 )
 _EXAMPLES = """examples:
   python -m launcher plan --grid full
@@ -47,6 +48,10 @@ def parser() -> argparse.ArgumentParser:
     cancel = verbs.add_parser("cancel", parents=[run, cells, where], help="delete the Jobs of a run; results stay")
     cancel.add_argument("cell", metavar="CELL", nargs="?", help="only this one, such as bert-l2-n800-s0")
     verbs.add_parser("retry", parents=[run, cells, work, where, _jobs()], help="run again what failed or was lost")
+    doctor = verbs.add_parser("doctor", parents=[where], help="say what keeps cells from running, and the remedy")
+    _add_results_uri(doctor)
+    _add_image_and_template(doctor)
+    doctor.add_argument("--json", action="store_true", help="machine-readable output on stdout")
     logs = verbs.add_parser("logs", parents=[run, where], help="print the log of a cell's latest attempt")
     logs.add_argument("cell", metavar="CELL", help="a cell id, such as bert-l2-n800-s0")
     logs.add_argument("-f", dest="follow", action="store_true", help="go on while the pod runs")
@@ -72,12 +77,16 @@ def _run() -> Parser:
     options.add_argument(
         "--run", metavar="NAME", type=parse_run_name, help="name of the run (default: the grid's name)"
     )
+    _add_results_uri(options)
+    return options
+
+
+def _add_results_uri(options: argparse.ArgumentParser) -> None:
     options.add_argument(
         "--results-uri",
         metavar="URI",
         help="a folder or s3://bucket/prefix (default: LAUNCHER_RESULTS_URI, else ./results)",
     )
-    return options
 
 
 def _cells() -> Parser:
@@ -118,10 +127,16 @@ def _where() -> Parser:
 
 def _jobs() -> Parser:
     options = Parser(add_help=False)
-    options.add_argument("--image", metavar="NAME@DIGEST", help="the trainer's, for the Jobs of a cluster")
-    options.add_argument("--template", metavar="FILE", help="a job.yaml of your own")
+    _add_image_and_template(options)
     options.add_argument("--max-cells", metavar="N", help="refuse to make more Jobs than this (default: 1000)")
     return options
+
+
+def _add_image_and_template(options: argparse.ArgumentParser) -> None:
+    options.add_argument(
+        "--image", metavar="NAME", help="the trainer's, by digest or tag; a tag is resolved once for a run"
+    )
+    options.add_argument("--template", metavar="FILE", help="a job.yaml of your own")
 
 
 def _work() -> Parser:

@@ -81,6 +81,12 @@ class JobSettings(BaseSettings, JobOptions):
     """A job.yaml of your own; None is the one that comes with the program."""
 
 
+class DraftSettings(JobSettings):
+    """The same while no image is chosen yet, or none that can be."""
+
+    image: str = ""
+
+
 def launcher_settings() -> LauncherSettings:
     """Raises BadInput, spelled as in the environment."""
     return _read(LauncherSettings, {})
@@ -94,6 +100,11 @@ def cluster_settings(given: dict[str, Any]) -> ClusterSettings:
 def job_options(given: dict[str, Any]) -> JobSettings:
     """The same for the Jobs. Raises BadInput, also where no image is named."""
     return _read(JobSettings, given)
+
+
+def draft_options(given: dict[str, Any]) -> DraftSettings:
+    """The same for whoever only asks what is missing. Raises BadInput."""
+    return _read(DraftSettings, given)
 
 
 def _read(kind: type[S], given: dict[str, Any]) -> S:

@@ -65,7 +65,7 @@ class ClusterLauncher:
         return [sys.executable, "-m", "launcher", *self.arguments(verb, *options)]
 
     def arguments(self, verb: str, *options: str) -> list[str]:
-        grid = [] if {"--run", "--grid"} & set(options) else ["--grid", str(self.grid_file)]
+        grid = [] if verb == "doctor" or {"--run", "--grid"} & set(options) else ["--grid", str(self.grid_file)]
         return [verb, *grid, *options]
 
     def environment(self, **more: str) -> dict[str, str]:
@@ -105,9 +105,9 @@ class ClusterLauncher:
         path.write_text(yaml.safe_dump(template))
         return "--template", str(path)
 
-    def json(self, verb: str, *options: str) -> Any:
+    def json(self, verb: str, *options: str, **environment: str) -> Any:
         """What the verb prints on stdout, which must be JSON and nothing else."""
-        done = self(verb, "--json", *options)
+        done = self(verb, "--json", *options, **environment)
         assert done.stdout, done.stderr
         return json.loads(done.stdout)
 

@@ -28,3 +28,13 @@ def at(url: str) -> Change:
         cluster["server"] = url
 
     return change
+
+
+def untrusted(cluster: dict[str, Any], user: dict[str, Any]) -> None:
+    """The authority of the server's certificate is not known."""
+    del cluster["certificate-authority-data"]
+
+
+def with_token(token: str) -> Change:
+    """Somebody else's, or nobody's."""
+    return lambda cluster, user: user.update(token=token)

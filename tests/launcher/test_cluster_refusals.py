@@ -2,7 +2,6 @@
 
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 from kubernetes import client
@@ -10,7 +9,7 @@ from kubernetes import client
 from tests.cluster.cluster import Cluster
 from tests.cluster.waiting import until
 from tests.launcher.clustered import ClusterLauncher
-from tests.launcher.kubeconfigs import Change, at, changed
+from tests.launcher.kubeconfigs import Change, at, changed, untrusted, with_token
 
 ONE = ("--only", "model=bert,labels=2,samples=80")
 
@@ -23,20 +22,12 @@ def refusal(done: subprocess.CompletedProcess[str]) -> str:
     return last
 
 
-def _untrusted(cluster: dict[str, Any], user: dict[str, Any]) -> None:
-    del cluster["certificate-authority-data"]
-
-
-def with_token(token: str) -> Change:
-    return lambda cluster, user: user.update(token=token)
-
-
 @pytest.mark.parametrize(
     ("change", "words"),
     [
         (at("https://127.0.0.1:9"), ["no API server answers at https://127.0.0.1:9", "check the kubeconfig"]),
         (at("https://nosuch.invalid"), ["no API server answers at https://nosuch.invalid"]),
-        (_untrusted, ["is not trusted", "certificate-authority"]),
+        (untrusted, ["is not trusted", "certificate-authority"]),
         (with_token("made.up"), ["does not accept these credentials", "log in again"]),
     ],
 )

@@ -264,7 +264,7 @@ def test_a_missing_template_is_named(tmp_path: Path):
         load_template(tmp_path / "nowhere.yaml")
 
 
-def test_an_installed_program_brings_its_template(tmp_path: Path):
+def test_an_installed_program_brings_its_template_and_its_role(tmp_path: Path):
     """Laid out as pyproject.toml lays out the wheel, with no k8s/ beside it."""
     wheel = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
     packaged = {package: package for package in wheel["packages"]} | wheel["force-include"]
@@ -273,6 +273,9 @@ def test_an_installed_program_brings_its_template(tmp_path: Path):
             copy = tmp_path / target / file.relative_to(REPOSITORY / source)
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_bytes(file.read_bytes())
-    program = "import launcher.manifest as m; print(m.__file__, m.load_template() and 'found')"
+    program = (
+        "import launcher.manifest as m, launcher.permissions as p;"
+        "print(m.__file__, m.load_template() and p.needed_permissions() and 'found')"
+    )
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert done.stdout.split() == [str(tmp_path / "launcher" / "manifest.py"), "found"]

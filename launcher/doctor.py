@@ -1,0 +1,142 @@
+"""`doctor`: what keeps cells from running, in one line a check, each with its remedy.
+
+A check that fails hides no other. What cannot be asked, because no API server answers, is not asked and is said once.
+What we may not read stays unverified: no verb of the launcher reads secrets or nodes, so its Role does not let it.
+"""
+
+import argparse
+import os
+import shlex
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from contract.exits import INCOMPLETE, OK, BadInput, ExitCode, ProgramError
+from contract.processors import processors
+from contract.store import open_store
+from launcher.answers import SET_UP
+from launcher.checks import Check, Verdict, gpu_check, permission_check, presence_check
+from launcher.cluster import Cluster
+from launcher.gpus import visible_gpus
+from launcher.job_options import JobOptions
+from launcher.manifest import Template, load_template
+from launcher.permissions import needed_permissions
+from launcher.reference import parse
+from launcher.registry import Absent, Found, Unknown, look_up
+from launcher.settings import LauncherSettings, cluster_settings, draft_options
+from launcher.submission import refuse_a_folder
+from launcher.talk import out, print_json
+
+_STORE_TRIES = 1
+"""Whoever asks for a diagnosis waits for one try of a store that is not there, not for all that a submit makes."""
+
+
+def doctor(args: argparse.Namespace, settings: LauncherSettings) -> ExitCode:
+    """Tell each check as it is done. Raises BadInput only for options and settings that are no values at all."""
+    uri = args.results_uri or settings.results_uri
+    on_cluster = (args.backend or settings.backend) == "kubernetes"
+    checks = []
+    for check in _of_cluster(vars(args), uri) if on_cluster else _of_machine(settings, uri):
+        checks.append(check)
+        if not args.json:
+            out(f"{check.verdict:<12}  {check.name}: {check.detail}")
+    if args.json:
+        print_json(_document(checks))
+    else:
+        totals = Counter(check.verdict for check in checks)
+        out(f"{len(checks)} checks: {', '.join(f'{totals[verdict]} {verdict}' for verdict in Verdict)}")
+    return OK if _healthy(checks) else INCOMPLETE
+
+
+def _healthy(checks: Sequence[Check]) -> bool:
+    return all(check.verdict is not Verdict.FAIL for check in checks)
+
+
+def _document(checks: Sequence[Check]) -> dict[str, Any]:
+    listed = [{"check": check.name, "verdict": check.verdict, "detail": check.detail} for check in checks]
+    return {"healthy": _healthy(checks), "checks": listed}
+
+
+def _of_machine(settings: LauncherSettings, uri: str) -> Iterator[Check]:
+    """For cells that are processes of this machine."""
+    yield _trainer(settings)
+    yield _store(uri, shared=False)
+    gpus = len(visible_gpus(os.environ))
+    words = f"{gpus} in sight: a cell on each" if gpus else f"none in sight: cells on {processors()} processors"
+    yield Check("GPUs", Verdict.OK, words)
+
+
+def _of_cluster(given: dict[str, Any], uri: str) -> Iterator[Check]:
+    """For cells that are Jobs."""
+    options = draft_options(given)
+    template = load_template(options.template)
+    yield image_check(options.image)
+    yield _store(uri, shared=True)
+    settings = cluster_settings(given)
+    try:
+        yield from _of_namespace(Cluster(settings), options, template)
+    except ProgramError as error:
+        yield Check("API server", Verdict.FAIL, f"{error}; nothing more was asked of the cluster")
+
+
+def _of_namespace(cluster: Cluster, options: JobOptions, template: Template) -> Iterator[Check]:
+    """Raises NoCluster, BadInput or ClusterFailed when the API server does not answer."""
+    user = cluster.user() or "somebody without a name"
+    yield Check("API server", Verdict.OK, f"{cluster.server} takes us for {user}")
+    for permission in needed_permissions():
+        yield permission_check(permission, cluster.namespace, allowed=cluster.may(permission))
+    yield presence_check(f"namespace {cluster.namespace}", cluster.has_namespace(), f"make it: {SET_UP}")
+    account = template["spec"]["template"]["spec"].get("serviceAccountName", "default")
+    yield presence_check(f"service account {account}", cluster.has("serviceaccounts", account), f"make it: {SET_UP}")
+    yield from _secrets(cluster, options)
+    nodes = cluster.nodes()
+    for model in (None, *(model for model, needs in options.per_model.items() if needs.node_selector)):
+        yield gpu_check(nodes, template, options, model)
+
+
+def _secrets(cluster: Cluster, options: JobOptions) -> Iterator[Check]:
+    create = f"kubectl -n {cluster.namespace} create secret"
+    for name in options.secrets:
+        remedy = f"{create} generic {name} --from-env-file=FILE, or mend LAUNCHER_SECRETS"
+        yield presence_check(f"secret {name}", cluster.has("secrets", name), remedy)
+    for name in options.image_pull_secrets:
+        remedy = f"{create} docker-registry {name}, or mend LAUNCHER_IMAGE_PULL_SECRETS"
+        yield presence_check(f"image pull secret {name}", cluster.has("secrets", name), remedy)
+
+
+def image_check(image: str) -> Check:
+    """Whether one is named, and, for a tag, what its registry says."""
+    try:
+        reference = parse(image)
+    except ValueError as error:
+        words = str(error) if image else "none is named: set LAUNCHER_IMAGE or give --image, best by digest"
+        return Check("image", Verdict.FAIL, words)
+    if reference.digest:
+        return Check("image", Verdict.OK, f"{image}, by digest")
+    match look_up(reference):
+        case Found(digest):
+            return Check("image", Verdict.OK, f"{reference.tagged} is {digest}")
+        case Absent():
+            words = f"{reference.registry} does not have {reference.tagged}: push it, or mend --image"
+            return Check("image", Verdict.FAIL, words)
+        case Unknown(reason):
+            words = f"{reference.tagged} cannot be looked up ({reason}): give a digest, unless the nodes have it"
+            return Check("image", Verdict.UNKNOWN, words)
+
+
+def _store(uri: str, *, shared: bool) -> Check:
+    try:
+        store = open_store(uri, tries=_STORE_TRIES)
+        if shared:
+            refuse_a_folder(store)
+        store.check_writable()
+    except ProgramError as error:
+        return Check("store", Verdict.FAIL, str(error))
+    return Check("store", Verdict.OK, f"{store.uri} takes results, each once")
+
+
+def _trainer(settings: LauncherSettings) -> Check:
+    try:
+        return Check("trainer", Verdict.OK, shlex.join(settings.trainer()))
+    except BadInput as error:
+        return Check("trainer", Verdict.FAIL, str(error))

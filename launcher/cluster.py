@@ -11,12 +11,12 @@ from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 from launcher.answers import Call, ClusterFailed, NoCluster, Refusal, as_error, read_refusal
+from launcher.connection import in_words, proxy_for
 from launcher.manifest import CONTAINER, OWNER_LABEL, RUN_LABEL
 from launcher.nodes import Node, read_node
 from launcher.objects import Content, Job, Pod, differences, read_job, read_pod
 from launcher.pace import OUTAGE_SECONDS, TRIES, Throttle, delay_seconds
 from launcher.permissions import Permission
-from launcher.proxy import proxy_for
 from launcher.settings import ClusterSettings
 
 T = TypeVar("T")
@@ -169,7 +169,9 @@ class Cluster:
         return self._chunks(call, response)
 
     def _chunks(self, call: Call, response: Any) -> Iterator[bytes]:
-        with _lost_connections(lambda error: ClusterFailed(f"cannot {call}: {self.server} went away: {_words(error)}")):
+        with _lost_connections(
+            lambda error: ClusterFailed(f"cannot {call}: {self.server} went away: {in_words(error)}")
+        ):
             yield from response.stream(amt=None, decode_content=True)
 
     def _list(self, path: str, run: str, read: Callable[[Content], T]) -> list[T]:
@@ -260,11 +262,11 @@ class Cluster:
     def _gone(self, verb: str, path: str, error: Exception) -> NoCluster | ClusterFailed:
         if _is_untrusted(error):
             remedy = "check certificate-authority in the kubeconfig"
-            return NoCluster(f"the certificate of {self.server} is not trusted ({_words(error)}); {remedy}")
+            return NoCluster(f"the certificate of {self.server} is not trusted ({in_words(error)}); {remedy}")
         if self._met:
-            return ClusterFailed(f"cannot {self._call(verb, path)}: {self.server} went away: {_words(error)}")
+            return ClusterFailed(f"cannot {self._call(verb, path)}: {self.server} went away: {in_words(error)}")
         return NoCluster(
-            f"no API server answers at {self.server} ({_words(error)}); check the kubeconfig and the network"
+            f"no API server answers at {self.server} ({in_words(error)}); check the kubeconfig and the network"
         )
 
     def _call(self, verb: str, path: str) -> Call:
@@ -289,7 +291,7 @@ def _connect(settings: ClusterSettings) -> Any:
             config.load_kube_config(context=settings.context, client_configuration=configuration, persist_config=False)
     except (config.ConfigException, OSError, ValueError) as error:
         remedy = "set KUBECONFIG, or --context to one that it has"
-        raise NoCluster(f"no usable kubeconfig: {_words(error)}; {remedy}") from error
+        raise NoCluster(f"no usable kubeconfig: {in_words(error)}; {remedy}") from error
     # The library reads HTTP_PROXY after HTTPS_PROXY, and proxies loopback too.
     configuration.proxy = proxy_for(str(configuration.host))
     configuration.no_proxy = None
@@ -319,9 +321,3 @@ def _is_untrusted(error: Exception) -> bool:
     from urllib3.exceptions import SSLError
 
     return isinstance(error, SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error)
-
-
-def _words(error: BaseException) -> str:
-    """Without the object at whose address it happened, in one line."""
-    words = " ".join(str(error).split())
-    return words.rpartition("object at 0x")[2].partition(": ")[2] or words

@@ -8,7 +8,8 @@ import argparse
 import os
 import shlex
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from contract.exits import INCOMPLETE, OK, BadInput, ExitCode, ProgramError
@@ -23,7 +24,7 @@ from launcher.manifest import Template, load_template
 from launcher.permissions import needed_permissions
 from launcher.reference import parse
 from launcher.registry import Absent, Found, Unknown, look_up
-from launcher.settings import LauncherSettings, cluster_settings, draft_options
+from launcher.settings import ClusterSettings, LauncherSettings, cluster_settings, draft_options
 from launcher.submission import refuse_a_folder
 from launcher.talk import out, print_json
 
@@ -68,11 +69,20 @@ def _of_machine(settings: LauncherSettings, uri: str) -> Iterator[Check]:
 
 def _of_cluster(given: dict[str, Any], uri: str) -> Iterator[Check]:
     """For cells that are Jobs."""
-    options = draft_options(given)
+    options, settings = draft_options(given), cluster_settings(given)
     template = load_template(options.template)
-    yield image_check(options.image)
-    yield _store(uri, shared=True)
-    settings = cluster_settings(given)
+    looks: list[Callable[[], list[Check]]] = [
+        lambda: [image_check(options.image)],
+        lambda: [_store(uri, shared=True)],
+        lambda: list(_of_api_server(settings, options, template)),
+    ]
+    # Together: of three that do not answer nobody waits for one after the other.
+    with ThreadPoolExecutor(len(looks)) as pool:
+        for checks in pool.map(lambda look: look(), looks):
+            yield from checks
+
+
+def _of_api_server(settings: ClusterSettings, options: JobOptions, template: Template) -> Iterator[Check]:
     try:
         yield from _of_namespace(Cluster(settings), options, template)
     except ProgramError as error:

@@ -16,8 +16,8 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 from urllib.request import parse_http_list, parse_keqv_list
 
+from launcher.connection import in_words, is_loopback, proxy_for
 from launcher.docker_config import IdentityToken, Login, Password, find_login
-from launcher.proxy import is_loopback, proxy_for
 from launcher.reference import DIGEST, DOCKER_HUB, Reference
 
 _SECONDS = 5.0
@@ -62,10 +62,10 @@ def look_up(image: Reference) -> Answer:
     try:
         return _Question(image).answer()
     except (HTTPError, OSError) as error:
-        reason = error.reason if isinstance(error, MaxRetryError) else error
-        return Unknown(f"{image.registry} does not answer: {_words(reason)}")
+        reason = (error.reason or error) if isinstance(error, MaxRetryError) else error
+        return Unknown(f"{image.registry} does not answer: {in_words(reason)}")
     except ValueError as error:  # what stands in config.json, or in an answer, is no JSON, no challenge, no token
-        return Unknown(_words(error))
+        return Unknown(in_words(error))
 
 
 class _Question:
@@ -159,9 +159,3 @@ def _request(method: str, url: str, headers: Mapping[str, str], body: str | None
     proxy = proxy_for(url)
     pool = urllib3.ProxyManager(proxy, **settings) if proxy else urllib3.PoolManager(**settings)
     return pool.request(method, url, headers=dict(headers), body=body)
-
-
-def _words(error: object) -> str:
-    """In one line, without the connection that urllib3 puts in front."""
-    words = " ".join(str(error).split())
-    return words.partition("): ")[2] or words

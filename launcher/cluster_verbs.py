@@ -18,7 +18,7 @@ from launcher import request, show
 from launcher.answers import ClusterFailed, NoCluster
 from launcher.cluster import Cluster, Conflict
 from launcher.ends import Broken
-from launcher.handover import Manifest, Refused, check, forecast, hand_over, outcome, rehearse
+from launcher.handover import Manifest, Refused, check, delete, forecast, hand_over, outcome, rehearse
 from launcher.image import ask_registry, pin_image, resolve_image
 from launcher.job_options import JobOptions
 from launcher.logs import latest_log
@@ -73,9 +73,10 @@ def cancel(args: argparse.Namespace, store: Store) -> ExitCode:
     asked = request.from_run(args, store)
     chosen = {request.find_cell(asked.tasks, args.cell)} if args.cell else set(asked.chosen)
     cells = {task.cell.id for task in chosen}
-    cluster = Cluster(cluster_settings(vars(args)))
+    settings = cluster_settings(vars(args))
+    cluster = Cluster(settings)
     jobs = [job for job in cluster.jobs(asked.run) if job.cell in cells]
-    deleted = [job for job in jobs if cluster.delete(job)]
+    deleted = delete(cluster, jobs, settings.connections)
     if args.json:
         print_json({"run": asked.run, "deleted": [{"cell": job.cell, "job": job.name} for job in deleted]})
         return OK
@@ -108,8 +109,7 @@ def retry(args: argparse.Namespace, store: Store) -> ExitCode:
     rest = ": making their Jobs anew" if again else ""
     say(f"{len(again)} of {len(asked.chosen)} cells failed or were lost{rest}")
     image = pin_image(options.image, asked.run, store) if again else options.image
-    for job in [row.job for row in again if row.job is not None]:
-        cluster.delete(job)
+    delete(cluster, [row.job for row in again if row.job is not None], settings.connections)
     manifests = _manifests([row.task for row in again], asked.run, options, image, template)
     return _hand_over(args, cluster, settings, asked.run, manifests, found=[])
 

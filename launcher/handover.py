@@ -1,4 +1,4 @@
-"""Cells become Jobs, many at a time."""
+"""Cells become Jobs, and Jobs are deleted, many at a time."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,6 +16,7 @@ _GONE_SECONDS = 60.0
 _LOOK_SECONDS = 0.5
 
 Manifest = Mapping[str, Any]
+Item = TypeVar("Item")
 T = TypeVar("T")
 
 
@@ -43,14 +44,17 @@ def rehearse(
     return _each(lambda manifest: _rehearse(cluster, manifest), manifests, connections)
 
 
-def _each(
-    act: Callable[[Manifest], T], manifests: Sequence[Manifest], connections: int
-) -> Iterator[tuple[Manifest, T]]:
+def delete(cluster: Cluster, jobs: Sequence[Job], connections: int) -> list[Job]:
+    """Delete these Jobs; those that were still there, in order."""
+    return [job for job, deleted in _each(cluster.delete, jobs, connections) if deleted]
+
+
+def _each(act: Callable[[Item], T], items: Sequence[Item], connections: int) -> Iterator[tuple[Item, T]]:
     pool = ThreadPoolExecutor(connections)
     try:
-        acting = [pool.submit(act, manifest) for manifest in manifests]
-        for manifest, acted in zip(manifests, acting, strict=True):
-            yield manifest, acted.result()
+        acting = [pool.submit(act, item) for item in items]
+        for item, acted in zip(items, acting, strict=True):
+            yield item, acted.result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 

@@ -4,6 +4,7 @@ import json
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 
 import pytest
 import yaml
@@ -60,6 +61,16 @@ def test_cancel_leaves_the_jobs_of_another_run_and_owner(clustered: ClusterLaunc
     selector = "emotion-grid/run=twenty,emotion-grid/owner=somebody"
     core = clustered.cluster.core
     until(lambda: not core.list_namespaced_pod(clustered.namespace, label_selector=selector).items, "pods to be gone")
+
+
+def test_jobs_are_deleted_many_at_a_time(clustered: ClusterLauncher) -> None:
+    """By the API server's own clock a DELETE came before another was answered."""
+    clustered("submit", "--yes")
+    clustered("cancel")
+    asked = [event for event in clustered.cluster.audit(clustered.user) if event["verb"] == "delete"]
+    times = sorted((event["requestReceivedTimestamp"], event["stageTimestamp"]) for event in asked)
+    assert len(times) == 20
+    assert any(later[0] < earlier[1] for earlier, later in pairwise(times))
 
 
 def test_status_by_the_store_alone(clustered: ClusterLauncher) -> None:

@@ -13,14 +13,14 @@ _EXIT_CODES = (
 )
 _EXAMPLES = """examples:
   python -m launcher plan --grid full
-  python -m launcher submit --grid full --only model=bert,labels=2 --yes
-  python -m launcher submit --grid full --run warm --set hyper.learning_rate=1e-3 --seeds 0,1,2
-  python -m launcher status --grid full
-  python -m launcher retry --run warm
-  python -m launcher logs bert-l2-n800-s0 --grid full
-  python -m launcher submit --grid full --backend kubernetes --image NAME@DIGEST --results-uri s3://bucket/study --yes
-  python -m launcher wait --grid full --backend kubernetes --results-uri s3://bucket/study --timeout 12h
-  python -m launcher cancel --grid full --backend kubernetes --results-uri s3://bucket/study
+  python -m launcher submit --backend local --grid full --only model=bert,labels=2 --yes
+  python -m launcher submit --backend local --grid full --run warm --set hyper.learning_rate=1e-3 --seeds 0,1,2
+  python -m launcher status --backend local --grid full
+  python -m launcher retry --backend local --run warm
+  python -m launcher logs bert-l2-n800-s0 --backend local --grid full
+  python -m launcher submit --grid full --results-uri s3://bucket/study --image NAME@DIGEST --yes
+  python -m launcher wait --grid full --results-uri s3://bucket/study --timeout 12h
+  python -m launcher cancel --grid full --results-uri s3://bucket/study
 
 """
 
@@ -118,7 +118,7 @@ def _variant() -> Parser:
 
 def _where() -> Parser:
     options = Parser(add_help=False)
-    options.add_argument("--backend", choices=get_args(Backend), help="where cells run (default: local)")
+    options.add_argument("--backend", choices=get_args(Backend), help="where cells run (default: kubernetes)")
     options.add_argument("--context", metavar="NAME", help="of the kubeconfig (default: its current one)")
     options.add_argument("--namespace", metavar="NAME", help="for the Jobs (default: emotion-grid)")
     options.add_argument("--owner", metavar="LABEL", help="whose Jobs (default: your login name)")

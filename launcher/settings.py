@@ -35,7 +35,7 @@ class LauncherSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="LAUNCHER_", frozen=True)
 
     results_uri: str = "results"
-    backend: Backend = "local"
+    backend: Backend = "kubernetes"
     """Where cells run."""
     workers: PositiveInt | None = None
     """Cells at a time; None is one for each GPU, on a machine without one for each processor."""

@@ -38,5 +38,6 @@ def refuse_a_folder(store: Store) -> None:
     """Raises BadInput for a store that pods would not share."""
     if not store.uri.startswith("s3://"):
         raise BadInput(
-            f"RESULTS_URI={store.uri} would be a folder inside each pod; give --results-uri s3://bucket/prefix"
+            f"RESULTS_URI={store.uri} would be a folder inside each pod; give --results-uri s3://bucket/prefix, "
+            "or run on this machine with --backend local"
         )

@@ -72,7 +72,6 @@ class ClusterLauncher:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("LAUNCHER_", "KUBE"))}
         ours = {
             "KUBECONFIG": str(self.kubeconfig),
-            "LAUNCHER_BACKEND": "kubernetes",
             "LAUNCHER_IMAGE": IMAGE,
             "LAUNCHER_NAMESPACE": self.namespace,
             "LAUNCHER_OWNER": OWNER,

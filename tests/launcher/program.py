@@ -39,7 +39,8 @@ class Launcher:
 
     def environment(self, seconds: float = 0.1) -> dict[str, str]:
         standin = {"STANDIN_SECONDS": str(seconds), "STANDIN_BOOK": str(self._book)}
-        return dict(os.environ) | {"LAUNCHER_TRAINER_COMMAND": TRAINER} | standin
+        local = {"LAUNCHER_BACKEND": "local", "LAUNCHER_TRAINER_COMMAND": TRAINER}
+        return dict(os.environ) | local | standin
 
     def __call__(self, verb: str, *options: str, seconds: float = 0.1) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

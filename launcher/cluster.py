@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 from launcher.answers import Call, ClusterFailed, NoCluster, Refusal, as_error, read_refusal
-from launcher.connection import in_words, proxy_for
+from launcher.connection import first_cause, in_words, proxy_for, proxy_headers, without_credentials
 from launcher.manifest import CONTAINER, OWNER_LABEL, RUN_LABEL
 from launcher.nodes import Node, read_node
 from launcher.objects import Content, Job, Pod, differences, read_job, read_pod
@@ -170,7 +170,7 @@ class Cluster:
 
     def _chunks(self, call: Call, response: Any) -> Iterator[bytes]:
         with _lost_connections(
-            lambda error: ClusterFailed(f"cannot {call}: {self.server} went away: {in_words(error)}")
+            lambda error: ClusterFailed(f"cannot {call}: {self._place} went away: {first_cause(error)}")
         ):
             yield from response.stream(amt=None, decode_content=True)
 
@@ -262,12 +262,17 @@ class Cluster:
     def _gone(self, verb: str, path: str, error: Exception) -> NoCluster | ClusterFailed:
         if _is_untrusted(error):
             remedy = "check certificate-authority in the kubeconfig"
-            return NoCluster(f"the certificate of {self.server} is not trusted ({in_words(error)}); {remedy}")
+            return NoCluster(f"the certificate of {self._place} is not trusted ({first_cause(error)}); {remedy}")
         if self._met:
-            return ClusterFailed(f"cannot {self._call(verb, path)}: {self.server} went away: {in_words(error)}")
-        return NoCluster(
-            f"no API server answers at {self.server} ({in_words(error)}); check the kubeconfig and the network"
-        )
+            return ClusterFailed(f"cannot {self._call(verb, path)}: {self._place} went away: {first_cause(error)}")
+        remedy = "check the kubeconfig and the network" + (", or NO_PROXY" if self._api.configuration.proxy else "")
+        return NoCluster(f"no API server answers at {self._place} ({first_cause(error)}); {remedy}")
+
+    @property
+    def _place(self) -> str:
+        """The server and, as either may be to blame, the proxy on the way."""
+        proxy = self._api.configuration.proxy
+        return self.server if proxy is None else f"{self.server} through the proxy {without_credentials(proxy)}"
 
     def _call(self, verb: str, path: str) -> Call:
         _, namespaced, resource = path.partition("/namespaces/{namespace}/")
@@ -294,6 +299,7 @@ def _connect(settings: ClusterSettings) -> Any:
         raise NoCluster(f"no usable kubeconfig: {in_words(error)}; {remedy}") from error
     # The library reads HTTP_PROXY after HTTPS_PROXY, and proxies loopback too.
     configuration.proxy = proxy_for(str(configuration.host))
+    configuration.proxy_headers = proxy_headers(configuration.proxy) if configuration.proxy else None
     configuration.no_proxy = None
     configuration.retries = False  # they are made here, where a POST can be told from a GET
     configuration.connection_pool_maxsize = settings.connections

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 from urllib.request import parse_http_list, parse_keqv_list
 
-from launcher.connection import in_words, is_loopback, proxy_for
+from launcher.connection import first_cause, in_words, is_loopback, proxy_for, proxy_headers
 from launcher.docker_config import IdentityToken, Login, Password, find_login
 from launcher.reference import DIGEST, DOCKER_HUB, Reference
 
@@ -57,13 +57,12 @@ Answer = Found | Absent | Unknown
 
 def look_up(image: Reference) -> Answer:
     """Which content the image's tag stands for now. Asks once; it does not wait for a registry to recover."""
-    from urllib3.exceptions import HTTPError, MaxRetryError
+    from urllib3.exceptions import HTTPError
 
     try:
         return _Question(image).answer()
     except (HTTPError, OSError) as error:
-        reason = (error.reason or error) if isinstance(error, MaxRetryError) else error
-        return Unknown(f"{image.registry} does not answer: {in_words(reason)}")
+        return Unknown(f"{image.registry} does not answer: {first_cause(error)}")
     except ValueError as error:  # what stands in config.json, or in an answer, is no JSON, no challenge, no token
         return Unknown(in_words(error))
 
@@ -157,5 +156,8 @@ def _request(method: str, url: str, headers: Mapping[str, str], body: str | None
     once = urllib3.Retry(connect=0, read=0, other=0, redirect=3, respect_retry_after_header=False)
     settings: dict[str, Any] = {"timeout": _SECONDS, "retries": once}
     proxy = proxy_for(url)
-    pool = urllib3.ProxyManager(proxy, **settings) if proxy else urllib3.PoolManager(**settings)
+    if proxy:
+        pool: urllib3.PoolManager = urllib3.ProxyManager(proxy, proxy_headers=proxy_headers(proxy), **settings)
+    else:
+        pool = urllib3.PoolManager(**settings)
     return pool.request(method, url, headers=dict(headers), body=body)

@@ -1,7 +1,16 @@
 """What the launcher says where there is no cluster to talk to. None of this needs one."""
 
+import base64
 import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
+import yaml
+
+from launcher.connection import without_credentials
 from tests.launcher.program import Launcher
 
 _QUIET = ("HTTP_PROXY", "http_proxy", "https_proxy", "NO_PROXY", "no_proxy", "KUBERNETES_SERVICE_HOST")
@@ -13,6 +22,19 @@ def run(launcher: Launcher, *options: str, **environment: str) -> subprocess.Com
     return subprocess.run(
         launcher.command(*options), env=kept | environment, capture_output=True, text=True, stdin=subprocess.DEVNULL
     )
+
+
+def kubeconfig(folder: Path, server: str) -> str:
+    path = folder / "kubeconfig"
+    context = {"name": "c", "context": {"cluster": "c", "user": "u"}}
+    document = {
+        "clusters": [{"name": "c", "cluster": {"server": server}}],
+        "users": [{"name": "u", "user": {}}],
+        "contexts": [context],
+        "current-context": "c",
+    }
+    path.write_text(yaml.safe_dump(document))
+    return str(path)
 
 
 def test_without_a_kubeconfig_the_way_to_run_on_this_machine_is_named(launcher: Launcher) -> None:
@@ -29,3 +51,58 @@ def test_a_submit_into_a_folder_names_the_way_to_run_on_this_machine(launcher: L
     assert len(done.stderr.splitlines()) == 1
     for words in ("folder inside each pod", "s3://", "--backend local"):
         assert words in done.stderr
+
+
+def test_the_cause_and_the_proxy_are_named_without_its_password(launcher: Launcher, tmp_path: Path) -> None:
+    config = kubeconfig(tmp_path, "https://api.invalid")
+    proxy = "http://somebody:secret@127.0.0.1:9"
+    done = run(launcher, "wait", KUBECONFIG=config, HTTPS_PROXY=proxy)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    wanted = "no API server answers at https://api.invalid through the proxy http://127.0.0.1:9 (Connection refused);"
+    assert wanted in done.stderr
+    assert "NO_PROXY" in done.stderr
+    assert "secret" not in done.stderr
+
+
+@contextmanager
+def refusing_proxy() -> Iterator[tuple[str, list[str | None]]]:
+    """Its address, and the credentials of each request so far."""
+    seen: list[str | None] = []
+
+    class Proxy(BaseHTTPRequestHandler):
+        def do_CONNECT(self) -> None:
+            seen.append(self.headers["Proxy-Authorization"])
+            self.send_error(403)
+
+        def log_message(self, *args: object) -> None:
+            """Quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"127.0.0.1:{server.server_port}", seen
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_a_proxy_gets_the_credentials_of_its_url_and_its_answer_is_told(launcher: Launcher, tmp_path: Path) -> None:
+    config = kubeconfig(tmp_path, "https://api.invalid")
+    with refusing_proxy() as (place, seen):
+        done = run(launcher, "wait", KUBECONFIG=config, HTTPS_PROXY=f"http://some%40body:secret@{place}")
+    assert f"through the proxy http://{place} (Tunnel connection failed: 403 Forbidden)" in done.stderr
+    assert set(seen) == {f"Basic {base64.b64encode(b'some@body:secret').decode()}"}
+
+
+def test_no_proxy_is_named_where_none_is_used(launcher: Launcher, tmp_path: Path) -> None:
+    config = kubeconfig(tmp_path, "https://127.0.0.1:9")
+    done = run(launcher, "wait", KUBECONFIG=config, HTTPS_PROXY="http://somebody:secret@127.0.0.1:9")
+    assert "no API server answers at https://127.0.0.1:9 (Connection refused); check the kubeconfig" in done.stderr
+    assert "proxy" not in done.stderr.lower()
+
+
+def test_credentials_are_cut_off_a_url() -> None:
+    assert without_credentials("http://u:p%40ss@proxy.example:3128/x") == "http://proxy.example:3128/x"
+    assert without_credentials("http://u:p@ss@proxy:3128") == "http://proxy:3128"
+    assert without_credentials("http://[::1]:3128") == "http://[::1]:3128"

@@ -18,11 +18,12 @@ from launcher.gpus import visible_gpus
 from launcher.logs import latest_log
 from launcher.options import parser
 from launcher.plan import Step, estimate, measure, plan
+from launcher.screen import screen_or_lines
 from launcher.settings import LauncherSettings, launcher_settings
 from launcher.submission import prepare
 from launcher.talk import confirmed, out, print_json, say
 from launcher.view import State, all_done, join
-from launcher.waiting import wait_for
+from launcher.waiting import Display, Lines, wait_for
 
 _INTERRUPTED = 130
 """128 + SIGINT, as shells have it."""
@@ -39,8 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _carry_out(args, settings, store).number
     except ProgramError as error:
         return tell("launcher", error)
-    except KeyboardInterrupt:
-        say("interrupted; finished results are kept, the same command goes on from there")
+    except KeyboardInterrupt as interrupt:
+        say(str(interrupt) or "interrupted; finished results are kept, the same command goes on from there")
         return _INTERRUPTED
 
 
@@ -80,6 +81,8 @@ def submit_verb(args: argparse.Namespace, settings: LauncherSettings, store: Sto
     """Run what is missing. Without a terminal, --yes stands for the answer."""
     if args.dry_run or args.server_dry_run:
         raise BadInput("a dry run is about Jobs: add --backend kubernetes; for local cells `plan` shows what would run")
+    if args.timeout is not None:
+        raise BadInput("--timeout ends the waiting for Jobs; local cells end with their submit (Ctrl-C)")
     store.check_writable()
     submission = prepare(args, store)
     workers = _workers(args, settings, cells=len(submission.to_run))
@@ -106,14 +109,14 @@ def retry_verb(args: argparse.Namespace, settings: LauncherSettings, store: Stor
 def status_verb(args: argparse.Namespace, settings: LauncherSettings, store: Store) -> ExitCode:
     """Show each cell's state."""
     asked = request.from_run(args, store)
+    if args.watch:
+        return _wait(args, asked, store, screen_or_lines(store))
     return _report(args, asked, survey(asked.chosen, store), rows=True)
 
 
 def wait_verb(args: argparse.Namespace, settings: LauncherSettings, store: Store) -> ExitCode:
     """Return when all cells are done, or the rest cannot finish by itself."""
-    asked = request.from_run(args, store)
-    rows = wait_for(lambda: join(asked.chosen, survey(asked.chosen, store)), args.timeout)
-    return _report(args, asked, [row.state for row in rows], rows=True)
+    return _wait(args, request.from_run(args, store), store, Lines())
 
 
 def cancel_verb(args: argparse.Namespace, settings: LauncherSettings, store: Store) -> ExitCode:
@@ -136,6 +139,11 @@ def _refusal(asked: request.Request, store: Store) -> str | None:
     except BadInput as error:
         return str(error)
     return None
+
+
+def _wait(args: argparse.Namespace, asked: request.Request, store: Store, display: Display) -> ExitCode:
+    rows = wait_for(lambda: join(asked.chosen, survey(asked.chosen, store)), args.timeout, display)
+    return _report(args, asked, [row.state for row in rows], rows=True)
 
 
 def _run_and_report(

@@ -26,17 +26,18 @@ from launcher.manifest import CELL_LABEL, Template, job_manifest, load_template
 from launcher.objects import Job
 from launcher.plan import estimate, measure
 from launcher.pod_failures import Keeper
+from launcher.screen import screen_or_lines
 from launcher.settings import ClusterSettings, cluster_settings, job_options
 from launcher.submission import prepare, refuse_a_folder
 from launcher.talk import confirmed, out, print_json, say
 from launcher.view import Row, all_done, join
-from launcher.waiting import wait_for
+from launcher.waiting import Display, Lines, wait_for
 
 Manifests = list[dict[str, Any]]
 
 
 def submit(args: argparse.Namespace, store: Store) -> ExitCode:
-    """Hand what is missing over to the cluster, and come back."""
+    """Hand what is missing over to the cluster, and come back; with --wait when the cells are done or cannot be."""
     settings = cluster_settings(vars(args))
     if args.dry_run:
         return _dry_run(args, store, settings)
@@ -49,7 +50,7 @@ def submit(args: argparse.Namespace, store: Store) -> ExitCode:
     say(show.plan_text(submission.steps, estimate(submission.steps, measure(submission.steps, store)), workers=None))
     _refuse_too_many(submission.to_run, settings)
     if not submission.to_run:
-        return OK
+        return _wait(args, submission.asked, store, Lines()) if args.wait else OK
     if not args.yes and not confirmed(f"make their Jobs in namespace {settings.namespace}?"):
         return INCOMPLETE
     template = load_template(options.template)
@@ -58,14 +59,16 @@ def submit(args: argparse.Namespace, store: Store) -> ExitCode:
     image = pin_image(options.image, submission.run.name, store)
     record_run(store, submission.run)
     manifests = _manifests(submission.to_run, submission.run.name, options, image, template)
-    return _hand_over(args, cluster, settings, submission.run.name, manifests, found)
+    code = _hand_over(args, cluster, settings, submission.run.name, manifests, found)
+    return _wait(args, submission.asked, store, Lines()) if args.wait else code
 
 
 def status(args: argparse.Namespace, store: Store) -> ExitCode:
     """Show each cell's state; by the store alone where no cluster can be reached."""
     asked = request.from_run(args, store)
-    rows = _rows_or_store(args, asked, store)
-    return _report(args, asked, rows)
+    if args.watch:
+        return _wait(args, asked, store, screen_or_lines(store))
+    return _report(args, asked, _rows_or_store(args, asked, store))
 
 
 def cancel(args: argparse.Namespace, store: Store) -> ExitCode:
@@ -88,12 +91,7 @@ def cancel(args: argparse.Namespace, store: Store) -> ExitCode:
 
 def wait(args: argparse.Namespace, store: Store) -> ExitCode:
     """Return when all cells are done, or the rest cannot finish by itself."""
-    asked = request.from_run(args, store)
-    rows = join(asked.chosen, survey(asked.chosen, store))
-    if not _all_done(rows):
-        cluster, keeper = Cluster(cluster_settings(vars(args))), Keeper(store)
-        rows = wait_for(lambda: _kept_rows(cluster, asked, store, keeper), args.timeout)
-    return _report(args, asked, rows)
+    return _wait(args, request.from_run(args, store), store, Lines())
 
 
 def retry(args: argparse.Namespace, store: Store) -> ExitCode:
@@ -210,7 +208,7 @@ def _hand_over(
         say(f"{word:<8} {manifest['metadata']['name']}{': ' if words else ''}{words}")
         told.append(_told(manifest, word, words))
         creations.append(creation)
-    if args.json:
+    if args.json and not args.wait:
         print_json({"run": run, "namespace": cluster.namespace, "jobs": told})
     check(creations)
     if not args.json:
@@ -221,6 +219,14 @@ def _hand_over(
 def _told(manifest: Manifest, word: str, words: str) -> dict[str, str]:
     name, cell = manifest["metadata"]["name"], manifest["metadata"]["labels"][CELL_LABEL]
     return {"cell": cell, "job": name, "outcome": word, "detail": words}
+
+
+def _wait(args: argparse.Namespace, asked: request.Request, store: Store, display: Display) -> ExitCode:
+    rows = join(asked.chosen, survey(asked.chosen, store))
+    if not _all_done(rows):
+        cluster, keeper = Cluster(cluster_settings(vars(args))), Keeper(store)
+        rows = wait_for(lambda: _kept_rows(cluster, asked, store, keeper), args.timeout, display)
+    return _report(args, asked, rows)
 
 
 def _rows_or_store(args: argparse.Namespace, asked: request.Request, store: Store) -> list[Row]:
@@ -247,8 +253,7 @@ def _report(args: argparse.Namespace, asked: request.Request, rows: Sequence[Row
     if args.json:
         print_json(show.rows_document(asked.run, rows, now))
     else:
-        header = ("CELL", "STATE", "ATTEMPTS", "NODE", "AGE", "DETAIL")
-        out(show.table(header, show.cluster_rows(rows, now)))
+        out(show.rows_table(rows, now))
         out(f"{len(rows)} cells: {show.totals([row.state for row in rows])}")
     return OK if _all_done(rows) else INCOMPLETE
 

@@ -15,7 +15,7 @@ _EXAMPLES = """examples:
   python -m launcher plan --grid full
   python -m launcher submit --backend local --grid full --only model=bert,labels=2 --yes
   python -m launcher submit --backend local --grid full --run warm --set hyper.learning_rate=1e-3 --seeds 0,1,2
-  python -m launcher status --backend local --grid full
+  python -m launcher status --backend local --grid full --watch
   python -m launcher retry --backend local --run warm
   python -m launcher logs bert-l2-n800-s0 --backend local --grid full
   python -m launcher submit --grid full --results-uri s3://bucket/study --image NAME@DIGEST --yes
@@ -42,12 +42,17 @@ def parser() -> argparse.ArgumentParser:
         "submit", parents=[run, cells, variant, work, where, _jobs()], help="run the cells that are missing"
     )
     _add_submit_options(submit)
-    verbs.add_parser("status", parents=[run, cells, where], help="show the state of each cell of a run")
+    status = verbs.add_parser("status", parents=[run, cells, where], help="show the state of each cell of a run")
+    status.add_argument("--watch", action="store_true", help="until all are done, or cannot be (Ctrl-C ends it)")
+    status.set_defaults(timeout=None)
     wait = verbs.add_parser("wait", parents=[run, cells, where], help="return when all are done, or cannot be")
-    wait.add_argument("--timeout", metavar="TIME", type=parse_seconds, help="give up after 90s, 30m or 12h")
+    _add_timeout(wait)
     cancel = verbs.add_parser("cancel", parents=[run, cells, where], help="delete the Jobs of a run; results stay")
     cancel.add_argument("cell", metavar="CELL", nargs="?", help="only this one, such as bert-l2-n800-s0")
-    verbs.add_parser("retry", parents=[run, cells, work, where, _jobs()], help="run again what failed or was lost")
+    retry = verbs.add_parser(
+        "retry", parents=[run, cells, work, where, _jobs()], help="run again what failed or was lost"
+    )
+    retry.set_defaults(wait=False)
     doctor = verbs.add_parser("doctor", parents=[where], help="say what keeps cells from running, and the remedy")
     _add_results_uri(doctor)
     _add_image_and_template(doctor)
@@ -67,8 +72,16 @@ def _add_submit_options(submit: argparse.ArgumentParser) -> None:
         "--server-dry-run", action="store_true", help="ask the API server about each Job instead of making it"
     )
     submit.add_argument(
+        "--wait", action="store_true", help="for the Jobs' end, as `wait` does (local cells are always awaited)"
+    )
+    _add_timeout(submit)
+    submit.add_argument(
         "-o", dest="output", choices=["yaml", "json", "name"], default="yaml", help="of a dry run (default: yaml)"
     )
+
+
+def _add_timeout(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--timeout", metavar="TIME", type=parse_seconds, help="wait no longer than 90s, 30m or 12h")
 
 
 def _run() -> Parser:

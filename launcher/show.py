@@ -130,9 +130,12 @@ def _cell_document(task: Task, state: State) -> dict[str, Any]:
     return {"cell": task.cell.id, "fingerprint": task.fingerprint(), "state": status.state, **status.details}
 
 
-def cluster_rows(rows: Sequence[Row], now: datetime) -> list[Cells]:
-    """Cell, state, attempts, node, age, detail."""
-    return [_cluster_row(row, status_of(row.state), now) for row in rows]
+def rows_table(rows: Sequence[Row], now: datetime) -> str:
+    """Cell, state, attempts, node, age, detail; where no cell has a Job, only what a local cell has."""
+    if all(row.job is None for row in rows):
+        return table(("CELL", "STATE", "DETAIL"), status_rows([r.task for r in rows], [r.state for r in rows]))
+    header = ("CELL", "STATE", "ATTEMPTS", "NODE", "AGE", "DETAIL")
+    return table(header, [_cluster_row(row, status_of(row.state), now) for row in rows])
 
 
 def _cluster_row(row: Row, status: CellStatus, now: datetime) -> Cells:
@@ -187,10 +190,11 @@ def _plan_summary(steps: Sequence[Step], work: Estimate, workers: int | None) ->
     actions = ", ".join(f"{count} {action}" for action, count in Counter(step.action for step in steps).items())
     if not to_run:
         return f"{len(steps)} cells: {actions}. Nothing to run."
-    return f"{len(steps)} cells: {actions}. {to_run} to run, {_expected(work, to_run, workers)}."
+    return f"{len(steps)} cells: {actions}. {to_run} to run, {expected(work, to_run, workers)}."
 
 
-def _expected(work: Estimate, to_run: int, workers: int | None) -> str:
+def expected(work: Estimate, to_run: int, workers: int | None) -> str:
+    """How long so many cells take, so far as their like was measured."""
     known = to_run - work.unknown_cells
     if not known:
         return "time unknown: no cell of these models has finished yet"

@@ -1,7 +1,9 @@
-"""Waiting for a run, with plain lines meanwhile."""
+"""Waiting for a run, which is shown meanwhile: in plain lines here, as a table in screen.py."""
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Protocol
 
 from launcher.show import status_of, totals
 from launcher.talk import say
@@ -13,33 +15,62 @@ _HEARTBEAT_SECONDS = 60.0
 Look = Callable[[], list[Row]]
 
 
-def wait_for(look: Look, timeout_seconds: float | None) -> list[Row]:
-    """Look until nothing more will happen by itself, or the time is over; what was seen last."""
+class Display(Protocol):
+    """Where a run is shown."""
+
+    def live(self) -> AbstractContextManager[object]:
+        """The stretch of time in which it is shown."""
+
+    def show(self, rows: Sequence[Row]) -> None:
+        """What the latest look saw."""
+
+
+def wait_for(look: Look, timeout_seconds: float | None, display: Display) -> list[Row]:
+    """Look until nothing more will happen by itself, or the time is over; what was seen last.
+
+    Ctrl-C ends the waiting and nothing else; the KeyboardInterrupt says so.
+    """
     deadline = time.monotonic() + timeout_seconds if timeout_seconds is not None else None
-    teller = _Teller()
+    try:
+        with display.live():
+            rows = _watch(look, deadline, display)
+    except KeyboardInterrupt as interrupt:
+        raise KeyboardInterrupt("no longer waiting; the cells go on, and the same command waits again") from interrupt
+    if not _settled(rows):
+        say(f"the time is over: {_totals(rows)}")
+    return rows
+
+
+def _watch(look: Look, deadline: float | None, display: Display) -> list[Row]:
     while True:
         rows = look()
-        teller.tell(rows)
-        if all(is_final(row.state) for row in rows):
-            return rows
-        if deadline is not None and time.monotonic() >= deadline:
-            say(f"the time is over: {_totals(rows)}")
+        display.show(rows)
+        if _settled(rows) or (deadline is not None and time.monotonic() >= deadline):
             return rows
         time.sleep(_POLL_SECONDS if deadline is None else max(0.0, min(_POLL_SECONDS, deadline - time.monotonic())))
+
+
+def _settled(rows: Sequence[Row]) -> bool:
+    return all(is_final(row.state) for row in rows)
 
 
 def _totals(rows: Sequence[Row]) -> str:
     return totals([row.state for row in rows])
 
 
-class _Teller:
+class Lines:
     """A line for each cell whose state is another one than at the last look, and the totals once a minute."""
 
     def __init__(self) -> None:
         self._states: dict[str, str] = {}
         self._spoken = float("-inf")
 
-    def tell(self, rows: Sequence[Row]) -> None:
+    def live(self) -> AbstractContextManager[object]:
+        """Lines need no stage."""
+        return nullcontext()
+
+    def show(self, rows: Sequence[Row]) -> None:
+        """Tell what changed."""
         before = self._states
         self._states = {row.task.cell.id: status_of(row.state).state for row in rows}
         for row in rows:

@@ -7,10 +7,11 @@ from typing import Literal
 
 from aggregator.collect import Outcome
 from aggregator.describe import Status, error_of, status_of
-from contract.result import Success
+from contract.result import Metrics, Success
 from contract.task import Task
 
 Split = Literal["validation", "test"]
+Metric = Literal["accuracy", "precision", "recall", "f1"]
 
 
 @dataclass(frozen=True, order=True)
@@ -26,32 +27,60 @@ class Subset:
 
 @dataclass(frozen=True)
 class Box:
-    """A model on a subset in one split. `accuracies` (0..1) are those of the seeds that are done."""
+    """A model on a subset in one split."""
 
-    accuracies: tuple[float, ...]
+    split: Split
+    done: tuple[Success, ...]
+    """The finished seeds, in the order of the grid."""
     seeds: int
-    comments: int | None
-    """Size of the split that each seed was scored on; None while no seed is done."""
     pending: Status | None
     """What stands in the way of the seeds that are not done, the most telling first; None when all are."""
     error: str | None
     """Why the first of its failed seeds failed, in one word."""
 
     @property
+    def scores(self) -> tuple[Metrics, ...]:
+        """One a finished seed."""
+        return tuple(getattr(success, self.split) for success in self.done)
+
+    @property
+    def accuracies(self) -> tuple[float, ...]:
+        """One a finished seed, each in 0..1."""
+        return tuple(metrics.accuracy for metrics in self.scores)
+
+    @property
     def mean(self) -> float | None:
         """Mean accuracy over the finished seeds, 0..1; None without any."""
-        return fmean(self.accuracies) if self.accuracies else None
+        return self.mean_of("accuracy") if self.done else None
+
+    def mean_of(self, metric: Metric) -> float:
+        """Mean over the finished seeds, 0..1; there must be one."""
+        return fmean(getattr(metrics, metric) for metrics in self.scores)
+
+    @property
+    def comments(self) -> int:
+        """Size of the split that each seed was scored on; a seed must be done."""
+        return int(getattr(self.done[0].splits, self.split).comments)
+
+    @property
+    def majority(self) -> float:
+        """Accuracy of always naming the split's most frequent label, 0..1; a seed must be done."""
+        of_each_label = [sum(row) for row in self.scores[0].confusion]
+        return max(of_each_label) / sum(of_each_label)
 
 
-Boxes = dict[tuple[str, Subset], Box]
-"""(model, subset) -> box, in the order of the grid; a pair that was not asked for is absent."""
+Place = tuple[str, Subset]
+"""A model and a subset."""
+
+Boxes = dict[Place, Box]
+"""In the order of the grid; a place that was not asked for is absent."""
 
 _MOST_TELLING: tuple[Status, ...] = ("unreadable", "failed", "lost", "running", "stale", "missing")
 
 
 def boxes(tasks: Sequence[Task], outcomes: Sequence[Outcome], split: Split) -> Boxes:
     """Every model and subset that was asked for."""
-    grouped: dict[tuple[str, Subset], list[Outcome]] = {}
+    grouped: dict[Place, list[Outcome]] = {}
     for task, outcome in zip(tasks, outcomes, strict=True):
         subset = Subset(task.cell.labels, task.cell.samples)
         grouped.setdefault((task.cell.model, subset), []).append(outcome)
@@ -69,12 +98,11 @@ def subsets_of(found: Boxes) -> list[Subset]:
 
 
 def _box(outcomes: Sequence[Outcome], split: Split) -> Box:
-    done = [outcome for outcome in outcomes if isinstance(outcome, Success)]
     statuses = {status_of(outcome) for outcome in outcomes}
     return Box(
-        accuracies=tuple(getattr(success, split).accuracy for success in done),
+        split=split,
+        done=tuple(outcome for outcome in outcomes if isinstance(outcome, Success)),
         seeds=len(outcomes),
-        comments=getattr(done[0].splits, split).comments if done else None,
         pending=next((status for status in _MOST_TELLING if status in statuses), None),
         error=next(filter(None, map(error_of, outcomes)), None),
     )

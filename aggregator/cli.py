@@ -37,13 +37,14 @@ def report_verb(args: argparse.Namespace) -> ExitCode:
     # Drawing libraries take seconds to load; a mistake on the command line is told before.
     from aggregator.collect import Damaged, collect
     from aggregator.files import write_report
-    from aggregator.report import make_report
+    from aggregator.predictions import read_predictions
+    from aggregator.report import finished, make_report
 
     outcomes = collect(asked.tasks, store)
     for damaged in (outcome for outcome in outcomes if isinstance(outcome, Damaged)):
         sys.stderr.write(f"refused {damaged.key}: {damaged.reason}\n")
-    report = make_report(asked, outcomes)
-    files = write_report(report, args.out)
+    report = make_report(asked, outcomes, read_predictions(finished(outcomes), store))
+    files = write_report(report, args.out, figures=args.figures)
     show = _as_json if args.json else _in_words
     sys.stdout.write(show(report, files))
     return OK if report.complete else INCOMPLETE
@@ -80,5 +81,6 @@ def _parser() -> argparse.ArgumentParser:
         "--results-uri", metavar="URI", default="results", help="a folder or s3://bucket/prefix, default: results"
     )
     report.add_argument("--out", metavar="FOLDER", type=Path, default=Path("report"), help="default: report")
+    report.add_argument("--figures", action="store_true", help="every figure as PNG and SVG, not the heatmap alone")
     report.add_argument("--json", action="store_true", help="machine-readable summary on stdout")
     return root

@@ -1,4 +1,4 @@
-"""The figures as bytes: each is laid out once and written in every format that is asked for."""
+"""The figures: each is laid out once and written in every format that is asked for."""
 
 import io
 import re
@@ -27,10 +27,17 @@ _SVG: dict[Any, Any] = {"svg.fonttype": "none", "svg.hashsalt": "emotion-grid", 
 
 @dataclass(frozen=True)
 class Picture:
-    """One figure in both formats."""
+    """One figure, ready to be written."""
 
-    png: bytes
+    figure: Figure
     svg: bytes
+
+    @property
+    def png(self) -> bytes:
+        """Rendered when it is asked for, since it takes a third of the report's time."""
+        buffer = io.BytesIO()
+        self.figure.savefig(buffer, format="png", dpi=160)
+        return buffer.getvalue()
 
     def inline(self, prefix: str, description: str) -> Markup:
         """The drawing for a page, without its XML prologue and described for those who do not see it.
@@ -47,22 +54,16 @@ def draw(report: Report) -> Mapping[Name, Picture]:
     """Every figure of the report; no curves without a finished cell."""
     found: dict[Name, Figure] = {
         "heatmap": draw_heatmap(_title(report, "validation"), report.validation, report.marks),
-        "heatmap-test": draw_heatmap(_title(report, "test"), report.test, report.marks),
+        "heatmap-test": draw_heatmap(_title(report, "test"), report.test, report.marks, report.best),
     }
     curves = draw_curves(report.successes, report.marks)
     if curves:
         found["curves"] = curves
-    return {name: Picture(_png(figure), _svg(figure)) for name, figure in found.items()}
+    return {name: Picture(figure, _svg(figure)) for name, figure in found.items()}
 
 
 def _title(report: Report, split: Split) -> str:
     return _TITLES[split] + (f", mean over {report.seeds} seeds" if report.seeds != "1" else "")
-
-
-def _png(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=160)
-    return buffer.getvalue()
 
 
 def _svg(figure: Figure) -> bytes:

@@ -10,16 +10,17 @@ from aggregator.table import as_csv
 from contract.exits import BadInput
 
 
-def write_report(report: Report, folder: Path) -> list[Path]:
+def write_report(report: Report, folder: Path, *, figures: bool) -> list[Path]:
     """Write every file into `folder`, which is made. Raises BadInput when it cannot be written."""
-    return [_write(folder, name, data) for name, data in contents(report).items()]
+    return [_write(folder, name, data) for name, data in contents(report, figures=figures).items()]
 
 
-def contents(report: Report) -> Mapping[str, bytes]:
-    """File name -> bytes. `curves` are there once a cell has finished."""
+def contents(report: Report, *, figures: bool) -> Mapping[str, bytes]:
+    """File name -> bytes. The heatmap is always a file of its own; with `figures` so is all else that is drawn."""
     pictures = draw(report)
+    shown: Mapping[Name, Picture] = pictures if figures else {"heatmap": pictures["heatmap"]}
     return {
-        **_picture_files(pictures),
+        **_picture_files(shown),
         "results.csv": as_csv(report.table).encode(),
         "results.md": markdown(report).encode(),
         "report.html": html(report, pictures).encode(),

@@ -1,6 +1,6 @@
 """The study's figure: models x subsets, accuracy in percent. What is no result is a hatch and a word, not a number."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import Any, Literal
@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from aggregator.boxes import Box, Boxes, Subset, models_of, subsets_of
+from aggregator.boxes import Box, Boxes, Place, Subset, models_of, subsets_of
 from aggregator.describe import MEANINGS, Status
 from aggregator.marks import LINE, RED, Marks, stamp
 from contract.cell import MODELS
@@ -70,21 +70,27 @@ class _Layout:
         return left / self.width, bottom / self.height, width / self.width, height / self.height
 
 
-def draw_heatmap(title: str, found: Boxes, marks: Marks) -> Figure:
-    """Rows are models in the order of the grid, columns subsets by labels, then samples; the scale is 0 to 100 %."""
+def draw_heatmap(title: str, found: Boxes, marks: Marks, best: Collection[Place] = ()) -> Figure:
+    """Rows are models in the order of the grid, columns subsets by labels, then samples; the scale is 0 to 100 %.
+
+    The boxes of `best` are framed.
+    """
     models, subsets = models_of(found), subsets_of(found)
-    pending = _pending(found)
-    layout = _Layout(len(models), len(subsets), len(marks.warnings()), len(pending))
+    legend = _legend(_pending(found), framed=bool(best))
+    layout = _Layout(len(models), len(subsets), len(marks.warnings()), len(legend))
     figure = Figure(figsize=(layout.width, layout.height))
     body = (layout.columns * layout.box_width, layout.rows * _ROW)
     axes = figure.add_axes(layout.place(_LEFT, layout.bottom, *body))
     for (model, subset), box in found.items():
         _draw_box(axes, subsets.index(subset), models.index(model), box, pale=marks.is_random(model))
+        if (model, subset) in best:
+            axes.add_patch(_frame((subsets.index(subset), models.index(model)), "white", 4))
+            axes.add_patch(_frame((subsets.index(subset), models.index(model)), "black", 1.8))
     _label_axes(axes, models, subsets, marks)
     _scale(figure.add_axes(layout.place(_LEFT + body[0] + 0.15, layout.bottom, 0.12, body[1])))
     figure.text(0.15 / layout.width, 1 - 0.12 / layout.height, title, fontsize=11.5, va="top")
     stamp(figure, marks, 0.12 + LINE)
-    _legend(figure, layout, pending)
+    _draw_legend(figure, layout, legend)
     return figure
 
 
@@ -104,7 +110,7 @@ def _draw_box(axes: Axes, column: int, row: int, box: Box, *, pale: bool) -> Non
     middle = row + (0.44 if box.pending else 0.5)
     axes.text(column + 0.5, middle, f"{100 * box.mean:.1f}", fontsize=11, style=style, **words)
     if box.pending:
-        axes.text(column + 0.5, row + 0.82, f"{len(box.accuracies)}/{box.seeds} seeds", fontsize=7, **words)
+        axes.text(column + 0.5, row + 0.79, f"{len(box.accuracies)}/{box.seeds} seeds", fontsize=7, **words)
 
 
 def _draw_pending(axes: Axes, column: int, row: int, box: Box) -> None:
@@ -116,6 +122,11 @@ def _draw_pending(axes: Axes, column: int, row: int, box: Box) -> None:
     axes.text(column + 0.5, row + (0.33 if error else 0.5), status, fontsize=8.5, **words)
     if error:
         axes.text(column + 0.5, row + 0.72, error, fontsize=6, **words)
+
+
+def _frame(corner: tuple[float, float], colour: str, points: float) -> Rectangle:
+    x, y = corner
+    return Rectangle((x + 0.045, y + 0.07), 0.91, 0.86, fill=False, edgecolor=colour, linewidth=points)
 
 
 def _sign(status: Status, corner: tuple[float, float], width: float, height: float) -> Rectangle:
@@ -174,9 +185,14 @@ def _scale(axes: Axes) -> None:
     axes.spines[:].set_visible(False)
 
 
-def _legend(figure: Figure, layout: _Layout, pending: Sequence[Status]) -> None:
-    signs = [_sign(status, (0, 0), 1, 1) for status in pending]
-    words = [f"{status}: {MEANINGS[status]}" for status in pending]
-    if signs:
-        columns = ceil(len(signs) / layout.legend_lines)
+def _legend(pending: Sequence[Status], *, framed: bool) -> Mapping[str, Rectangle]:
+    """Words -> the sign that they explain."""
+    signs = {f"{status}: {MEANINGS[status]}": _sign(status, (0, 0), 1, 1) for status in pending}
+    return ({"framed: best, or not told from it": _frame((0, 0), "black", 1.8)} if framed else {}) | signs
+
+
+def _draw_legend(figure: Figure, layout: _Layout, legend: Mapping[str, Rectangle]) -> None:
+    if legend:
+        columns = ceil(len(legend) / layout.legend_lines)
+        signs, words = list(legend.values()), list(legend)
         figure.legend(signs, words, loc="lower center", ncols=columns, frameon=False, fontsize=8)

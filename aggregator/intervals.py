@@ -5,7 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist, fmean, variance
 
+import numpy as np
+
 from aggregator.boxes import Box
+from aggregator.predictions import Answers, Predictions
+from aggregator.resample import percentiles, resampled_means
 
 _UPPER = 0.975
 
@@ -19,15 +23,23 @@ class Interval:
     basis: str
 
 
-def interval(box: Box) -> Interval | None:
-    """Over the comments where one seed is done, over the seeds where several are; None where none is."""
-    match box.accuracies, box.comments:
-        case (), _:
-            return None
-        case (accuracy,), int(comments):
-            return Interval(*wilson(round(accuracy * comments), comments), f"1 seed, Wilson over {comments} comments")
-        case accuracies, _:
-            return Interval(*over_seeds(accuracies), f"{len(accuracies)} seeds, Student's t")
+def interval(box: Box) -> Interval:
+    """Over the seeds where several are done and differ, else over the comments; a seed must be done."""
+    accuracies, comments = box.accuracies, box.comments
+    if len(set(accuracies)) > 1:
+        return Interval(*over_seeds(accuracies), f"{len(accuracies)} seeds, Student's t")
+    alike = "1 seed" if len(accuracies) == 1 else f"{len(accuracies)} seeds, all alike"
+    return Interval(*wilson(round(accuracies[0] * comments), comments), f"{alike}, Wilson over {comments} comments")
+
+
+def bootstrapped(box: Box, predictions: Predictions) -> Interval | None:
+    """Over seeds and comments together; None for one seed, and where a seed's answers cannot be used or never vary."""
+    answers = [predictions[success.fingerprint] for success in box.done]
+    usable = [found for found in answers if isinstance(found, Answers)]
+    if len(usable) < max(2, len(answers)) or len({found.ids for found in usable}) > 1:
+        return None
+    means = resampled_means(np.array([found.right for found in usable], dtype=np.float32))
+    return Interval(*percentiles(means), f"{len(usable)} seeds, bootstrap") if np.ptp(means) else None
 
 
 def wilson(right: int, comments: int) -> tuple[float, float]:

@@ -1,17 +1,16 @@
 """The report in words and tables: report.html, which needs no other file, and results.md."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from aggregator.boxes import Boxes, Subset
+from aggregator.boxes import Subset
 from aggregator.describe import MEANINGS
 from aggregator.figures import Name, Picture
-from aggregator.intervals import interval
 from aggregator.published import CEILING_AT_16_LABELS, highest_at_16_labels
 from aggregator.report import Report, provenance
+from aggregator.verdicts import basis, verdict
 from contract.cell import MODELS
 
 _DESCRIPTIONS: dict[Name, str] = {
@@ -21,22 +20,10 @@ _DESCRIPTIONS: dict[Name, str] = {
 }
 
 
-@dataclass(frozen=True)
-class Headline:
-    """A model on a subset in words: accuracies in percent and the 95 % interval of the test accuracy."""
-
-    model: str
-    subset: Subset
-    validation: str
-    test: str
-    interval: str
-    basis: str
-
-
 def html(report: Report, pictures: Mapping[Name, Picture]) -> str:
     """A page with style and drawings inside, no script, and nothing to load."""
     drawings = {name.replace("-", "_"): picture.inline(name, _DESCRIPTIONS[name]) for name, picture in pictures.items()}
-    return _render("report.html.j2", report, drawings=drawings, headlines=_headlines(report), meanings=MEANINGS)
+    return _render("report.html.j2", report, drawings=drawings, meanings=MEANINGS)
 
 
 def markdown(report: Report) -> str:
@@ -53,6 +40,7 @@ def _render(template: str, report: Report, **extra: Any) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters |= {"percent": _percent, "p_value": _p_value}
     return environment.get_template(template).render(
         report=report,
         run=report.expected.run,
@@ -61,24 +49,9 @@ def _render(template: str, report: Report, **extra: Any) -> str:
         ceiling=CEILING_AT_16_LABELS,
         highest=highest_at_16_labels(report.validation, report.marks),
         provenance=provenance(report.successes),
+        verdict=verdict,
+        comparison_basis=basis(report.families),
         **extra,
-    )
-
-
-def _headlines(report: Report) -> Sequence[Headline]:
-    return [_headline(report, model, subset) for (model, subset), box in report.test.items() if box.accuracies]
-
-
-def _headline(report: Report, model: str, subset: Subset) -> Headline:
-    place = (model, subset)
-    found = interval(report.test[place])
-    return Headline(
-        model=report.marks.title(model),
-        subset=subset,
-        validation=_percent(report.validation, place),
-        test=_percent(report.test, place),
-        interval=f"{100 * found.low:.1f} to {100 * found.high:.1f}" if found else "",
-        basis=found.basis if found else "",
     )
 
 
@@ -91,9 +64,12 @@ def _cell_text(report: Report, model: str, subset: Subset) -> str:
     if box.mean is None:
         return str(box.pending)
     partial = f" ({len(box.accuracies)}/{box.seeds} seeds)" if box.pending else ""
-    return f"{_percent(report.validation, place)} / {_percent(report.test, place)}{partial}"
+    return f"{_percent(report.validation[place].mean)} / {_percent(box.mean)}{partial}"
 
 
-def _percent(found: Boxes, place: tuple[str, Subset]) -> str:
-    mean = found[place].mean
-    return "" if mean is None else f"{100 * mean:.1f}"
+def _percent(share: float | None, digits: int = 1) -> str:
+    return "" if share is None else f"{100 * share:.{digits}f}"
+
+
+def _p_value(p: float) -> str:
+    return "under 0.001" if p < 0.001 else f"{p:.3f}"

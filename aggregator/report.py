@@ -4,11 +4,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from aggregator.boxes import Boxes, Subset, boxes, models_of, subsets_of
+from aggregator.boxes import Boxes, Place, Subset, boxes, models_of, subsets_of
 from aggregator.collect import Outcome
 from aggregator.describe import MEANINGS, Status
 from aggregator.expected import Expected
+from aggregator.headlines import Baseline, Headline, baselines, headlines
 from aggregator.marks import Marks, marks_of
+from aggregator.paired import Family, families
+from aggregator.predictions import Predictions
 from aggregator.published import Comparison, compare
 from aggregator.settings import deviations
 from aggregator.table import Row, results_table
@@ -27,6 +30,9 @@ class Report:
     validation: Boxes
     test: Boxes
     marks: Marks
+    headlines: Sequence[Headline]
+    baselines: Sequence[Baseline]
+    families: Sequence[Family]
     trends: Trends
     published: Sequence[Comparison]
     successes: Sequence[Success]
@@ -48,6 +54,11 @@ class Report:
         return [row for row in self.table if row["status"] != "done"]
 
     @property
+    def best(self) -> set[Place]:
+        """Best of its column on test, or not to be told from the best."""
+        return {(model, family.subset) for family in self.families for model in family.best}
+
+    @property
     def models(self) -> list[str]:
         """In the order of the grid."""
         return models_of(self.test)
@@ -64,21 +75,31 @@ class Report:
         return f"{min(counts)} to {max(counts)}" if len(counts) > 1 else str(min(counts))
 
 
-def make_report(expected: Expected, outcomes: Sequence[Outcome]) -> Report:
-    """`outcomes` are those of the expected tasks, in order."""
-    successes = [outcome for outcome in outcomes if isinstance(outcome, Success)]
-    validation, marks = boxes(expected.tasks, outcomes, "validation"), marks_of(successes)
+def make_report(expected: Expected, outcomes: Sequence[Outcome], predictions: Predictions) -> Report:
+    """`outcomes` are those of the expected tasks, in order; `predictions` those of the finished among them."""
+    successes = finished(outcomes)
+    validation, test = (boxes(expected.tasks, outcomes, split) for split in ("validation", "test"))
+    marks = marks_of(successes)
+    compared = families(test, predictions, marks)
     return Report(
         expected=expected,
         deviations=deviations(expected.tasks),
         table=results_table(expected.tasks, outcomes),
         validation=validation,
-        test=boxes(expected.tasks, outcomes, "test"),
+        test=test,
         marks=marks,
+        headlines=headlines(validation, test, predictions, compared),
+        baselines=baselines(test),
+        families=compared,
         trends=trends(successes),
         published=compare(validation, marks),
         successes=successes,
     )
+
+
+def finished(outcomes: Sequence[Outcome]) -> list[Success]:
+    """The cells with a result, in order."""
+    return [outcome for outcome in outcomes if isinstance(outcome, Success)]
 
 
 def provenance(successes: Sequence[Success]) -> Mapping[str, Sequence[str]]:

@@ -238,6 +238,32 @@ class TestIntervals:
         desk.report()
         assert "72.0 67.0 to 77.0 3 seeds, Student's t" in self.numbers(desk)
 
+    def test_seeds_and_comments_together_are_wider_than_seeds_that_agree(self, desk: Desk):
+        desk.grid(models=["bert"], labels=[4], samples=[1600], seeds=[0, 1, 2])
+        study.fill(desk.store, desk.tasks, damage=False)
+        desk.report()
+        found = re.search(r"([\d.]+) to ([\d.]+) 3 seeds, Student's t ([\d.]+) to ([\d.]+)", self.numbers(desk))
+        assert found
+        low, high, both_low, both_high = map(float, found.groups())
+        assert both_low < low < high < both_high
+
+    def test_seeds_that_are_all_alike_still_have_the_luck_of_the_comments(self, desk: Desk):
+        """Their t-interval has no width, and 100 % would look certain."""
+        desk.grid(models=["bert"], labels=[2], samples=[800], seeds=[0, 1, 2])
+        for task in desk.tasks:
+            factories.publish(desk.store, factories.success(task, test=1.0))
+        desk.report()
+        assert "100.0 96.3 to 100.0 3 seeds, all alike, Wilson over 100 comments" in self.numbers(desk)
+
+    def test_what_needs_no_model_stands_beside(self, desk: Desk):
+        """A test set of 60 and 40: naming the larger label is right 60 times in 100."""
+        success = factories.success(desk.tasks[0])
+        lopsided = success.test.model_copy(update={"confusion": [[50, 10], [10, 30]]})
+        factories.publish(desk.store, success.model_copy(update={"test": lopsided}))
+        desk.report()
+        assert "random guessing; most frequent label 2 50.0; 60.0" in self.numbers(desk)
+        assert "| random guessing; most frequent label | 2 | | | 50.0; 60.0 |" in desk.text("results.md")
+
     def test_an_interval_ends_at_zero_and_one(self, desk: Desk):
         desk.grid(models=["bert"], labels=[2], samples=[800, 1600])
         for task, accuracy in zip(desk.tasks, (0.0, 1.0), strict=True):

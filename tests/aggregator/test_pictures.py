@@ -32,7 +32,7 @@ def numbers(svg: str) -> list[str]:
 
 def test_validation_and_test_accuracy_have_a_heatmap_each(desk: Desk):
     factories.publish(desk.store, factories.success(desk.tasks[0], validation=0.85, test=0.74))
-    desk.report()
+    desk.report("--figures")
     assert numbers(desk.text("heatmap.svg")) == ["85.0"]
     assert numbers(desk.text("heatmap-test.svg")) == ["74.0"]
     assert words(desk.text("heatmap.svg"))[-2:] != words(desk.text("heatmap-test.svg"))[-2:]
@@ -42,7 +42,7 @@ def test_validation_and_test_accuracy_have_a_heatmap_each(desk: Desk):
 
 def test_rows_are_models_and_columns_subsets_in_the_order_of_the_study(desk: Desk):
     desk.grid(labels=[16, 2], samples=[2400, 800])
-    desk.report()
+    desk.report("--figures")
     found = words(desk.text("heatmap.svg"))
     assert [word for word in found if word in {"800", "2400"}] == ["800", "2400", "800", "2400"]
     assert [word for word in found if word.endswith(" labels")] == ["2 labels", "16 labels"]
@@ -50,7 +50,7 @@ def test_rows_are_models_and_columns_subsets_in_the_order_of_the_study(desk: Des
 
 
 def test_an_empty_store_is_drawn_without_a_single_number(desk: Desk):
-    desk.report()
+    desk.report("--figures")
     for heatmap in HEATMAPS:
         assert numbers(desk.text(heatmap)) == []
         assert words(desk.text(heatmap)).count("missing") == 8
@@ -58,7 +58,7 @@ def test_an_empty_store_is_drawn_without_a_single_number(desk: Desk):
 
 def test_zero_is_a_number_and_missing_is_not(desk: Desk):
     factories.publish(desk.store, factories.success(desk.tasks[0], validation=0.0))
-    desk.report()
+    desk.report("--figures")
     assert numbers(desk.text("heatmap.svg")) == ["0.0"]
     assert words(desk.text("heatmap.svg")).count("missing") == 7
 
@@ -87,7 +87,7 @@ def test_what_is_no_result_looks_different_from_each_other(tmp_path: Path):
         desk = Desk(tmp_path / status)
         for task in desk.tasks:
             put(desk.store, task)
-        desk.report()
+        desk.report("--figures")
         svg = desk.text("heatmap.svg")
         assert words(svg).count(status) == 8
         hatches[status] = hatch_of(svg)
@@ -108,7 +108,7 @@ def test_a_mean_over_some_of_the_seeds_says_so(desk: Desk):
     for task, accuracy in zip(desk.tasks[:2], (0.7, 0.8), strict=True):
         factories.publish(desk.store, factories.success(task, validation=accuracy))
     factories.publish(desk.store, factories.failure(desk.tasks[2]))
-    desk.report()
+    desk.report("--figures")
     assert numbers(desk.text("heatmap.svg")) == ["75.0"]
     assert "2/3 seeds" in words(desk.text("heatmap.svg"))
     assert "Validation accuracy (%), as the study reports it, mean over 3 seeds" in words(desk.text("heatmap.svg"))
@@ -118,21 +118,21 @@ def test_a_mean_over_some_of_the_seeds_says_so(desk: Desk):
 def test_a_mean_over_all_seeds_carries_no_such_mark(desk: Desk):
     desk.grid(models=["bert"], labels=[2], samples=[800], seeds=[0, 1])
     study.fill(desk.store, desk.tasks, damage=False)
-    desk.report()
+    desk.report("--figures")
     assert not any("2 seeds" in word for word in words(desk.text("heatmap.svg")) if "/" in word)
 
 
 def test_numbers_of_seeds_that_differ_are_said(desk: Desk):
     desk.grid(seeds=[0, 1], exclude=[{"model": "bert", "seed": 1}])
     study.fill(desk.store, desk.tasks, damage=False)
-    desk.report()
+    desk.report("--figures")
     assert any(word.endswith("mean over 1 to 2 seeds") for word in words(desk.text("heatmap.svg")))
     assert "/2 seeds" not in desk.text("heatmap.svg")
 
 
 def test_a_subset_that_was_not_asked_for_is_blank(desk: Desk):
     desk.grid(exclude=[{"model": "bert", "labels": 4}])
-    desk.report()
+    desk.report("--figures")
     assert words(desk.text("heatmap.svg")).count("missing") == 6
     assert "not asked for" in desk.text("results.md")
 
@@ -140,7 +140,7 @@ def test_a_subset_that_was_not_asked_for_is_blank(desk: Desk):
 def test_every_picture_carries_the_mark_of_plumbing(desk: Desk):
     desk.grid(**PLUMBING)
     study.fill(desk.store, desk.tasks, damage=False)
-    desk.report()
+    desk.report("--figures")
     for picture in PICTURES:
         found = words(desk.text(picture))
         assert any(word.startswith("RANDOM WEIGHTS - plumbing, not results") for word in found)
@@ -151,7 +151,7 @@ def test_every_picture_carries_the_mark_of_plumbing(desk: Desk):
 def test_only_the_model_with_random_weights_is_marked(desk: Desk):
     desk.grid(per_model={"bert": {"model": {"weights": "random"}}})
     study.fill(desk.store, desk.tasks, damage=False)
-    desk.report()
+    desk.report("--figures")
     for picture in PICTURES:
         found = words(desk.text(picture))
         assert any(word.startswith("RANDOM WEIGHTS") for word in found)
@@ -161,14 +161,14 @@ def test_only_the_model_with_random_weights_is_marked(desk: Desk):
 
 def test_results_of_the_study_carry_no_mark(desk: Desk):
     study.fill(desk.store, desk.tasks, damage=False)
-    desk.report()
+    desk.report("--figures")
     for picture in PICTURES:
         assert not re.search("random|synthetic", desk.text(picture), re.IGNORECASE)
 
 
 def test_curves_have_a_panel_for_each_subset_with_a_result_and_name_the_models(desk: Desk):
     study.fill(desk.store, [task for task in desk.tasks if task.cell.labels == 4], damage=False)
-    desk.report()
+    desk.report("--figures")
     found = words(desk.text("curves.svg"))
     assert [word for word in found if word.endswith(" samples")] == ["4 labels, 800 samples", "4 labels, 1600 samples"]
     assert [word for word in found if word.startswith(("Gemma", "BERT"))] == ["Gemma 3 (1B)", "BERT (110M)"]

@@ -15,17 +15,8 @@ from tests import factories
 from tests.aggregator import study
 from tests.aggregator.desk import Desk
 
-FILES = {
-    "heatmap.png",
-    "heatmap.svg",
-    "heatmap-test.png",
-    "heatmap-test.svg",
-    "curves.png",
-    "curves.svg",
-    "results.csv",
-    "results.md",
-    "report.html",
-}
+FILES = {"heatmap.png", "heatmap.svg", "results.csv", "results.md", "report.html"}
+FIGURES = {"heatmap-test.png", "heatmap-test.svg", "curves.png", "curves.svg"}
 
 
 def test_a_complete_grid_ends_with_0_and_every_file(desk: Desk, capsys: pytest.CaptureFixture[str]):
@@ -37,8 +28,14 @@ def test_a_complete_grid_ends_with_0_and_every_file(desk: Desk, capsys: pytest.C
     assert told.err == ""
 
 
+def test_every_figure_is_a_file_when_asked_for(desk: Desk):
+    study.fill(desk.store, desk.tasks, damage=False)
+    desk.report("--figures")
+    assert {path.name for path in desk.out.iterdir()} == FILES | FIGURES
+
+
 def test_an_empty_store_ends_with_3_and_a_report_of_missing_cells(desk: Desk):
-    assert desk.report() == 3
+    assert desk.report("--figures") == 3
     assert desk.statuses() == ["missing"] * 8
     assert "0 of 8 cells are done" in desk.text("report.html")
     assert not (desk.out / "curves.svg").exists()
@@ -235,9 +232,9 @@ def test_an_output_folder_that_cannot_be_is_a_mistake(desk: Desk, capsys: pytest
 
 def test_the_same_results_give_the_same_bytes(desk: Desk):
     study.fill(desk.store, desk.tasks, damage=False)
-    desk.report()
+    desk.report("--figures")
     first = {path.name: path.read_bytes() for path in desk.out.iterdir()}
-    desk.report()
+    desk.report("--figures")
     assert {path.name: path.read_bytes() for path in desk.out.iterdir()} == first
 
 

@@ -1,0 +1,51 @@
+"""What a family of comparisons tells, in a sentence that is true of it."""
+
+from collections.abc import Iterable, Sequence
+
+from aggregator.paired import Family
+from contract.cell import MODELS
+
+
+def verdict(family: Family) -> str:
+    """Which model is best on the subset and which cannot be told from it, or that nothing can be told."""
+    return " ".join([_best(family), *_left_out(family)])
+
+
+def basis(families: Sequence[Family]) -> str:
+    """How the models were compared, and what that leaves open."""
+    seeds = {pair.seeds for family in families for pair in family.pairs}
+    corrected = "Holm's correction holds within a subset, over all its pairs of models."
+    one = (
+        "One seed: McNemar's exact test. It compares two trainings, not two models: "
+        "with another seed each would have come out otherwise."
+    )
+    several = (
+        "Several seeds: Student's t over seeds and comments, which are crossed (min F'); "
+        "the interval of a difference is a paired bootstrap over both."
+    )
+    return " ".join(([one] if 1 in seeds else []) + ([several] if seeds - {1} else []) + [corrected])
+
+
+def _best(family: Family) -> str:
+    compared = {model for pair in family.pairs for model in (pair.first, pair.second)}
+    if not compared:
+        return "Cannot be told: no two models can be compared."
+    best, *equals = family.best
+    if len(family.best) == len(compared):
+        return f"Cannot be told: {_titles(family.best)} do not differ by more than luck."
+    if equals:
+        return f"{_titles([best])} is best, but cannot be told from {_titles(equals)}."
+    return f"{_titles([best])} is best, told apart from {_others(len(compared) - 1)}."
+
+
+def _others(count: int) -> str:
+    return "the other" if count == 1 else f"each of the {count} others"
+
+
+def _left_out(family: Family) -> list[str]:
+    return [f"{_titles([model])} is not compared: {reason}." for model, reason in family.left_out.items()]
+
+
+def _titles(models: Iterable[str]) -> str:
+    titles = [MODELS[model].title for model in models]
+    return " and ".join(filter(None, [", ".join(titles[:-1]), titles[-1]]))

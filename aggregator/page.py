@@ -10,7 +10,7 @@ from aggregator.describe import MEANINGS
 from aggregator.figures import Name, Picture
 from aggregator.published import CEILING_AT_16_LABELS, highest_at_16_labels
 from aggregator.report import Report, provenance
-from aggregator.verdicts import basis, verdict
+from aggregator.verdicts import basis, p_value, verdict
 from contract.cell import MODELS
 
 _DESCRIPTIONS: dict[Name, str] = {
@@ -40,7 +40,7 @@ def _render(template: str, report: Report, **extra: Any) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"percent": _percent, "p_value": _p_value}
+    environment.filters |= {"percent": _percent, "p_value": p_value}
     return environment.get_template(template).render(
         report=report,
         run=report.expected.run,
@@ -69,7 +69,3 @@ def _cell_text(report: Report, model: str, subset: Subset) -> str:
 
 def _percent(share: float | None, digits: int = 1) -> str:
     return "" if share is None else f"{100 * share:.{digits}f}"
-
-
-def _p_value(p: float) -> str:
-    return "under 0.001" if p < 0.001 else f"{p:.3f}"

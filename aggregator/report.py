@@ -91,7 +91,7 @@ def make_report(expected: Expected, outcomes: Sequence[Outcome], predictions: Pr
         headlines=headlines(validation, test, predictions, compared),
         baselines=baselines(test),
         families=compared,
-        trends=trends(successes),
+        trends=trends(successes, predictions),
         published=compare(validation, marks),
         successes=successes,
     )

@@ -1,23 +1,30 @@
-"""The study's three trends and their interaction, computed from test accuracies; each sentence is true of its numbers.
+"""The study's trends as effects with 95 % intervals, each in one sentence that is true of its numbers.
 
 Only like is compared with like: two cells enter a difference when they agree in everything but the coordinate in
 question, data and settings included; models may have settings of their own, and then the sentence names them.
-Differences are in percentage points. What the results cannot tell is said.
+What the results cannot tell is said.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations, pairwise, product
+from itertools import pairwise
 from statistics import fmean
 from typing import Literal
 
+from aggregator.effects import Effect, above_chance, doublings, effect
+from aggregator.inference import ALPHA
+from aggregator.predictions import Answers, Predictions
+from aggregator.ranking import Rank, Units, ranking
+from aggregator.verdicts import others, p_value, titles
 from contract.cell import MODELS, Cell
 from contract.result import Success
 
 Coordinate = Literal["labels", "samples"]
-_BOTH: tuple[Coordinate, Coordinate] = ("labels", "samples")
-Span = tuple[int, int]
-"""The smaller and the larger value of a coordinate."""
+Weighted = Sequence[Sequence[tuple[float, Success]]]
+"""Units of cells, each with the weight of its accuracy; in the same order for every model."""
+
+_BEHIND = ("behind the first", "95 % interval", "p, corrected")
+_TOO_FEW_MODELS = "Cannot be told: fewer than two models have finished a cell."
 
 
 @dataclass(frozen=True)
@@ -32,187 +39,220 @@ class Trend:
 
 @dataclass(frozen=True)
 class Trends:
-    """What they were computed from, in a sentence, and all four."""
+    """What they were computed from, in a sentence, and all five."""
 
     basis: str
     each: tuple[Trend, ...]
 
 
-@dataclass(frozen=True)
-class Pair:
-    """Test accuracies, in percent, of two cells that differ in one coordinate."""
-
-    low: float
-    high: float
-
-    @property
-    def change(self) -> float:
-        """From the coordinate's smaller value to its larger, in points."""
-        return self.high - self.low
-
-
-def trends(successes: Sequence[Success]) -> Trends:
+def trends(successes: Sequence[Success], predictions: Predictions) -> Trends:
     """Cells with random weights are left out unless there are no others."""
     pretrained = [success for success in successes if not success.random_weights]
     used = pretrained or list(successes)
-    each = (label_complexity(used), data_size(used), model_comparison(used), interaction(used))
-    several_seeds = len({success.cell.seed for success in used}) > 1
-    return Trends(_basis(len(successes), len(pretrained), several_seeds=several_seeds), each)
+    each = (
+        label_complexity(used),
+        data_size(used),
+        interaction(used),
+        model_comparison(used, predictions),
+        robustness(used, predictions),
+    )
+    return Trends(_basis(len(successes), len(pretrained)), each)
 
 
-def _basis(finished: int, pretrained: int, *, several_seeds: bool) -> str:
+def _basis(finished: int, pretrained: int) -> str:
     left_out = finished - pretrained
     if not finished:
         return "No cell has finished."
     if not pretrained:
         return "Only cells with random weights have finished: these numbers show the plumbing and are no result."
     without = f"; {left_out} with random weights left out" if left_out else ""
-    caution = "" if several_seeds else " With one seed a cell a few points of difference may be luck."
-    return f"Test accuracy of {_count(pretrained, 'finished cell')}{without}.{caution}"
+    return f"Test accuracy of {_count(pretrained, 'finished cell')}{without}."
 
 
 def label_complexity(successes: Sequence[Success]) -> Trend:
-    """From the fewest labels to the most."""
-    trend = _effect("Label complexity", successes, "labels")
-    span = _widest(successes, "labels")
-    if span is None:
-        return trend
-    guessing = f" Guessing alone falls from {100 / span[0]:.1f} % to {100 / span[1]:.1f} %."
-    return Trend(trend.name, trend.sentence + guessing, trend.header, trend.rows)
+    """What each doubling of the labels does to accuracy above chance."""
+    found = effect(successes, doublings("labels"), _but("labels"))
+    words = _sentence("with each doubling of the labels accuracy above chance", found, "rises by", "falls by")
+    return _stepwise("Label complexity", words, successes, "labels")
 
 
 def data_size(successes: Sequence[Success]) -> Trend:
-    """From the smallest subset to the largest."""
-    return _effect("Data size", successes, "samples")
+    """What each doubling of the samples does to accuracy above chance."""
+    found = effect(successes, doublings("samples"), _but("samples"))
+    words = _sentence("with each doubling of the samples accuracy above chance", found, "rises by", "falls by")
+    return _stepwise("Data size", words, successes, "samples")
 
 
-def _effect(name: str, successes: Sequence[Success], coordinate: Coordinate) -> Trend:
-    span = _widest(successes, coordinate)
-    if span is None:
-        return Trend(name, f"Cannot be told: no two finished cells differ in {coordinate} alone.")
-    changes = [pair.change for pair in _pairs(successes, coordinate, span)]
-    words = (
-        f"From {span[0]} to {span[1]} {coordinate} test accuracy {_moves(fmean(changes))} "
-        f"({_count(len(changes), 'pair')} of cells, {min(changes):+.1f} to {max(changes):+.1f})."
+def interaction(successes: Sequence[Success]) -> Trend:
+    """Whether the gain from data is larger with more labels."""
+    labels, samples = doublings("labels"), doublings("samples")
+    found = effect(successes, lambda s: labels(s) * samples(s), _but("labels"), _but("samples"))
+    words = _sentence(
+        "with each doubling of the labels the gain from doubling the samples", found, "grows by", "shrinks by"
     )
+    gains = {
+        k: effect([s for s in successes if s.cell.labels == k], samples, _but("samples"))
+        for k in _values(successes, "labels")
+    }
+    rows = tuple((str(k), f"{gain.mean:+.1f}", _over(gain)) for k, gain in gains.items() if gain)
+    return Trend("Data size x label complexity", words, ("labels", "gain of a doubling, points", "over"), rows)
+
+
+def _sentence(subject: str, found: Effect | None, up: str, down: str) -> str:
+    if found is None:
+        return "Cannot be told: no finished cells differ in this alone."
+    if found.estimate is None:
+        alone = f"{_over(found)} {'shows' if found.units == 1 else 'show'} no spread to judge that by"
+        return f"Cannot be told: {subject} changes by {found.mean:+.1f} points, but {alone}."
+    low, high = found.estimate.low, found.estimate.high
+    if found.estimate.p >= ALPHA:
+        interval = f"95 % interval {low:+.1f} to {high:+.1f}, Student's t over {_over(found)}"
+        return f"Cannot be told: {subject} changes by {found.mean:+.1f} points ({interval})."
+    least, most = sorted((abs(low), abs(high)))
+    interval = f"95 % interval {least:.1f} to {most:.1f}, Student's t over {_over(found)}"
+    return f"{subject.capitalize()} {up if found.mean > 0 else down} {abs(found.mean):.1f} points ({interval})."
+
+
+def _over(found: Effect) -> str:
+    return _count(found.units, found.unit)
+
+
+def _stepwise(name: str, sentence: str, successes: Sequence[Success], coordinate: Coordinate) -> Trend:
     header = (coordinate, "from, %", "to, %", "change", "pairs")
     steps = pairwise(_values(successes, coordinate))
-    return Trend(name, words, header, tuple(_step(successes, coordinate, step) for step in steps))
+    return Trend(name, sentence, header, tuple(_step(successes, coordinate, *step) for step in steps))
 
 
-def _step(successes: Sequence[Success], coordinate: Coordinate, span: Span) -> tuple[str, ...]:
-    pairs, name = _pairs(successes, coordinate, span), f"{span[0]} to {span[1]}"
+def _step(successes: Sequence[Success], coordinate: Coordinate, low: int, high: int) -> tuple[str, ...]:
+    """Mean test accuracy of the cells that have a twin at the other end."""
+    rest = _but(coordinate)
+    ends = [
+        {rest(s): 100 * s.test.accuracy for s in successes if getattr(s.cell, coordinate) == value}
+        for value in (low, high)
+    ]
+    pairs = ends[0].keys() & ends[1].keys()
     if not pairs:
-        return name, "", "", "", "0"
-    low, high = fmean(pair.low for pair in pairs), fmean(pair.high for pair in pairs)
-    return name, f"{low:.1f}", f"{high:.1f}", f"{high - low:+.1f}", str(len(pairs))
+        return f"{low} to {high}", "", "", "", "0"
+    start, end = (fmean(accuracies[pair] for pair in pairs) for accuracies in ends)
+    return f"{low} to {high}", f"{start:.1f}", f"{end:.1f}", f"{end - start:+.1f}", str(len(pairs))
 
 
-def model_comparison(successes: Sequence[Success]) -> Trend:
+def model_comparison(successes: Sequence[Success], predictions: Predictions) -> Trend:
     """Models by their mean over the subsets and seeds that all of them finished."""
-    name = "Models"
-    models = list(dict.fromkeys(success.cell.model for success in successes))
-    if len(models) < 2:
-        return Trend(name, "Cannot be told: fewer than two models have finished a cell.")
-    shared = _shared_by_all(successes, models)
-    if not shared:
+    name, shared = "Models", _shared(successes)
+    if len(shared) < 2:
+        return Trend(name, _TOO_FEW_MODELS)
+    if not (cells := next(iter(shared.values()))):
         return Trend(name, "Cannot be told: no subset and seed was finished by every model.")
-    means = {model: f"{fmean(_accuracies(shared, model)):.1f}" for model in models}
-    ranked = sorted(means.items(), key=lambda item: float(item[1]), reverse=True)
-    over = f"Over {_count(len(shared) // len(models), 'cell')} that each of {len(models)} models finished, "
-    rows = tuple((MODELS[model].title, mean) for model, mean in ranked)
-    return Trend(name, over + _ranking(ranked) + _own_settings(shared), ("model", "mean test accuracy, %"), rows)
+    weighted: dict[str, Weighted] = {model: [[(100.0, cell)] for cell in own] for model, own in shared.items()}
+    means = {model: 100 * fmean(cell.test.accuracy for cell in own) for model, own in shared.items()}
+    ranks = ranking(means, _answered(weighted, predictions))
+    words = (
+        f"Over {_count(len(cells), 'cell')} that each of {len(ranks)} models finished, {titles([ranks[0].model])} has "
+        f"the highest mean test accuracy, {ranks[0].value:.1f} %, {_standing(ranks)}.{_own_settings(shared)}"
+    )
+    return Trend(name, words, ("model", "mean test accuracy, %", *_BEHIND), _rows(ranks))
 
 
-def _own_settings(successes: Sequence[Success]) -> str:
-    values: dict[str, set[object]] = {}
+def robustness(successes: Sequence[Success], predictions: Predictions) -> Trend:
+    """Models by the accuracy above chance that is left at the most labels, beside what they had at the fewest."""
+    name, shared = "Robustness", _shared(successes)
+    if len(shared) < 2:
+        return Trend(name, _TOO_FEW_MODELS)
+    ends = {model: _ends(own) for model, own in shared.items()}
+    few, many = next(iter(ends.values()))
+    if not many:
+        return Trend(name, "Cannot be told: no size and seed was finished by every model at two numbers of labels.")
+    kept = {model: tuple(fmean(map(above_chance, end)) for end in both) for model, both in ends.items()}
+    weight = 100 / (1 - 1 / many[0].cell.labels)  # what chance takes away is alike in all models
+    weighted: dict[str, Weighted] = {model: [[(weight, cell)] for cell in end] for model, (_, end) in ends.items()}
+    ranks = ranking({model: left for model, (_, left) in kept.items()}, _answered(weighted, predictions))
+    had, left = kept[ranks[0].model]
+    words = (
+        f"At {many[0].cell.labels} labels {titles([ranks[0].model])} has most accuracy above chance left, {left:.1f} "
+        f"points of its {had:.1f} at {few[0].cell.labels}, {_standing(ranks)}.{_own_settings(shared)}"
+    )
+    header = ("model", *(f"at {end[0].cell.labels} labels" for end in (few, many)), *_BEHIND)
+    rows = tuple(
+        (row[0], f"{kept[rank.model][0]:.1f}", *row[1:]) for rank, row in zip(ranks, _rows(ranks), strict=True)
+    )
+    return Trend(name, words, header, rows)
+
+
+def _ends(successes: Sequence[Success]) -> tuple[list[Success], list[Success]]:
+    """The cells of one model at the fewest and at the most labels, of the sizes and seeds that have both."""
+    counts = _values(successes, "labels")
+    if len(counts) < 2:
+        return [], []
+    few, many = (
+        {_rest(s, "model", "labels"): s for s in successes if s.cell.labels == count}
+        for count in (counts[0], counts[-1])
+    )
+    both = [place for place in few if place in many]
+    return [few[place] for place in both], [many[place] for place in both]
+
+
+def _shared(successes: Sequence[Success]) -> dict[str, list[Success]]:
+    """Model -> its cells on the subsets and seeds that every model finished, in the same order for each."""
+    rest = _but("model")
+    places: dict[str, dict[Hashable, Success]] = {}
     for success in successes:
+        places.setdefault(success.cell.model, {})[rest(success)] = success
+    first, *further = places.values() if places else [{}]
+    common = [place for place in first if all(place in other for other in further)]
+    return {model: [own[place] for place in common] for model, own in places.items()}
+
+
+def _answered(weighted: Mapping[str, Weighted], predictions: Predictions) -> Mapping[str, Units] | None:
+    """The cells' answers in their place; None unless each has some and all models answered the same comments."""
+    answers = {fingerprint: found for fingerprint, found in predictions.items() if isinstance(found, Answers)}
+    cells = {model: [success for unit in units for _, success in unit] for model, units in weighted.items()}
+    asked = {tuple(success.splits.test.sha256 for success in own) for own in cells.values()}
+    if len(asked) > 1 or any(success.fingerprint not in answers for own in cells.values() for success in own):
+        return None
+    return {
+        model: [[(weight, answers[success.fingerprint]) for weight, success in unit] for unit in units]
+        for model, units in weighted.items()
+    }
+
+
+def _standing(ranks: Sequence[Rank]) -> str:
+    further = ranks[1:]
+    if any(rank.behind is None for rank in further):
+        return "but it cannot be told from the others: that needs two cells of each model with the same test comments"
+    equals = [rank.model for rank in further if not rank.told_apart]
+    return f"but it cannot be told from {titles(equals)}" if equals else f"told apart from {others(len(further))}"
+
+
+def _rows(ranks: Sequence[Rank]) -> tuple[tuple[str, ...], ...]:
+    return tuple((MODELS[rank.model].title, f"{rank.value:.1f}", *_behind(rank)) for rank in ranks)
+
+
+def _behind(rank: Rank) -> tuple[str, str, str]:
+    if rank.behind is None:
+        return "", "", ""
+    found = rank.behind
+    return f"{found.mean:.1f}", f"{found.low:.1f} to {found.high:.1f}", p_value(found.p)
+
+
+def _own_settings(shared: Mapping[str, Sequence[Success]]) -> str:
+    values: dict[str, set[object]] = {}
+    for success in (success for own in shared.values() for success in own):
         for name, value in _settings(success, "hyper.", "model.", "train."):
             values.setdefault(name, set()).add(value)
     own = [name for name, found in values.items() if len(found) > 1]
     return f" Their settings differ in {', '.join(own)}." if own else ""
 
 
-def _ranking(ranked: Sequence[tuple[str, str]]) -> str:
-    best, worst = ranked[0][1], ranked[-1][1]
-    if best == worst:
-        return f"all have the same mean test accuracy, {best} %."
-    highest, lowest = _all_at(best, ranked), _all_at(worst, ranked)
-    return f"{highest} the highest mean test accuracy, {best} %, and {lowest} the lowest, {worst} %."
-
-
-def _all_at(mean: str, ranked: Sequence[tuple[str, str]]) -> str:
-    titles = [MODELS[model].title for model, value in ranked if value == mean]
-    return f"{' and '.join(titles)} {'has' if len(titles) == 1 else 'have'}"
-
-
-def interaction(successes: Sequence[Success]) -> Trend:
-    """Whether the gain from data is larger with more labels, over models and seeds that finished all four corners."""
-    name = "Data size x label complexity"
-    corners = _widest_corners(successes)
-    if corners is None:
-        return Trend(name, "Cannot be told: no model and seed has finished two sizes at two label counts.")
-    labels, samples = corners
-    complete = _complete(successes, labels, samples)
-    gains = {k: _gains(complete, k, samples) for k in _values(complete, "labels")}
-    few, many = fmean(gains[labels[0]]), fmean(gains[labels[1]])
-    words = (
-        f"From {samples[0]} to {samples[1]} samples test accuracy changes by {few:+.1f} points at {labels[0]} labels "
-        f"and by {many:+.1f} at {labels[1]} ({_count(len(gains[labels[0]]), 'pair')} each): with more labels the gain "
-        f"from data is {_compared(many - few)}."
-    )
-    rows = tuple((str(k), f"{fmean(found):+.1f}", str(len(found))) for k, found in gains.items() if found)
-    return Trend(name, words, ("labels", "gain from data, points", "pairs"), rows)
-
-
-def _widest_corners(successes: Sequence[Success]) -> tuple[Span, Span] | None:
-    labels, samples = (list(combinations(_values(successes, name), 2)) for name in _BOTH)
-    found = [corners for corners in product(labels, samples) if _complete(successes, *corners)]
-    return max(found, key=lambda corners: _ratio(corners[0]) * _ratio(corners[1]), default=None)
-
-
-def _complete(successes: Sequence[Success], labels: Span, samples: Span) -> list[Success]:
-    """The cells of each model and seed that finished all four corners."""
-    at = [
-        {_rest(s, *_BOTH) for s in successes if (s.cell.labels, s.cell.samples) == corner}
-        for corner in product(labels, samples)
-    ]
-    everywhere = set.intersection(*at)
-    return [success for success in successes if _rest(success, *_BOTH) in everywhere]
-
-
-def _gains(successes: Sequence[Success], labels: int, samples: Span) -> list[float]:
-    pairs = _pairs([success for success in successes if success.cell.labels == labels], "samples", samples)
-    return [pair.change for pair in pairs]
-
-
-def _values(successes: Sequence[Success], coordinate: Coordinate) -> list[int]:
-    return sorted({getattr(success.cell, coordinate) for success in successes})
-
-
-def _widest(successes: Sequence[Success], coordinate: Coordinate) -> Span | None:
-    """The two values farthest apart that some pair of cells spans."""
-    spans = combinations(_values(successes, coordinate), 2)
-    return max((span for span in spans if _pairs(successes, coordinate, span)), key=_ratio, default=None)
-
-
-def _ratio(span: Span) -> float:
-    return span[1] / span[0]
-
-
-def _pairs(successes: Sequence[Success], coordinate: Coordinate, span: Span) -> list[Pair]:
-    low, high = (
-        {_rest(s, coordinate): 100 * s.test.accuracy for s in successes if getattr(s.cell, coordinate) == value}
-        for value in span
-    )
-    return [Pair(low[rest], high[rest]) for rest in low if rest in high]
+def _but(*coordinates: str) -> Callable[[Success], Hashable]:
+    """What is equal in cells that are compared over `coordinates`: the other ones, data and settings."""
+    return lambda success: _rest(success, *coordinates)
 
 
 def _rest(success: Success, *coordinates: str) -> tuple[object, ...]:
-    """What is equal in cells that are compared over `coordinates`: the other ones, data and settings."""
     groups = ("data.",) if "model" in coordinates else ("data.", "hyper.", "model.", "train.")
-    others = (getattr(success.cell, name) for name in Cell.model_fields if name not in coordinates)
-    return (*others, _settings(success, *groups))
+    fixed = (getattr(success.cell, name) for name in Cell.model_fields if name not in coordinates)
+    return (*fixed, _settings(success, *groups))
 
 
 def _settings(success: Success, *groups: str) -> tuple[tuple[str, object], ...]:
@@ -222,26 +262,8 @@ def _settings(success: Success, *groups: str) -> tuple[tuple[str, object], ...]:
     return tuple((name, value) for name, value in sorted(fields) if name.startswith(groups) and name not in follow)
 
 
-def _shared_by_all(successes: Sequence[Success], models: Sequence[str]) -> list[Success]:
-    places = [{_rest(s, "model") for s in successes if s.cell.model == model} for model in models]
-    common = set.intersection(*places)
-    return [success for success in successes if _rest(success, "model") in common]
-
-
-def _accuracies(successes: Sequence[Success], model: str) -> list[float]:
-    return [100 * success.test.accuracy for success in successes if success.cell.model == model]
-
-
-def _moves(points: float) -> str:
-    if abs(points) < 0.05:
-        return "does not change on average"
-    return f"{'rises' if points > 0 else 'falls'} by {abs(points):.1f} points on average"
-
-
-def _compared(difference: float) -> str:
-    if abs(difference) < 0.05:
-        return "the same"
-    return f"{'larger' if difference > 0 else 'smaller'} by {abs(difference):.1f} points"
+def _values(successes: Sequence[Success], coordinate: Coordinate) -> list[int]:
+    return sorted({getattr(success.cell, coordinate) for success in successes})
 
 
 def _count(number: int, noun: str) -> str:

@@ -32,20 +32,27 @@ def _best(family: Family) -> str:
         return "Cannot be told: no two models can be compared."
     best, *equals = family.best
     if len(family.best) == len(compared):
-        return f"Cannot be told: {_titles(family.best)} do not differ by more than luck."
+        return f"Cannot be told: {titles(family.best)} do not differ by more than luck."
     if equals:
-        return f"{_titles([best])} is best, but cannot be told from {_titles(equals)}."
-    return f"{_titles([best])} is best, told apart from {_others(len(compared) - 1)}."
+        return f"{titles([best])} is best, but cannot be told from {titles(equals)}."
+    return f"{titles([best])} is best, told apart from {others(len(compared) - 1)}."
 
 
-def _others(count: int) -> str:
+def p_value(p: float) -> str:
+    """As it stands in a table."""
+    return "under 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def others(count: int) -> str:
+    """All models but the one that was named."""
     return "the other" if count == 1 else f"each of the {count} others"
 
 
 def _left_out(family: Family) -> list[str]:
-    return [f"{_titles([model])} is not compared: {reason}." for model, reason in family.left_out.items()]
+    return [f"{titles([model])} is not compared: {reason}." for model, reason in family.left_out.items()]
 
 
-def _titles(models: Iterable[str]) -> str:
-    titles = [MODELS[model].title for model in models]
-    return " and ".join(filter(None, [", ".join(titles[:-1]), titles[-1]]))
+def titles(models: Iterable[str]) -> str:
+    """`A, B and C`; there must be one."""
+    *first, last = [MODELS[model].title for model in models]
+    return " and ".join(filter(None, [", ".join(first), last]))

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from aggregator.audit import Finding, audit
 from aggregator.boxes import Boxes, Place, Subset, boxes, models_of, subsets_of
 from aggregator.collect import Outcome
 from aggregator.describe import MEANINGS, Status
@@ -26,6 +27,8 @@ class Report:
     expected: Expected
     deviations: Sequence[str]
     """What was asked for otherwise than in the study."""
+    audit: Sequence[Finding]
+    """What was looked at before cells are compared, differences first."""
     table: Sequence[Row]
     validation: Boxes
     test: Boxes
@@ -84,6 +87,7 @@ def make_report(expected: Expected, outcomes: Sequence[Outcome], predictions: Pr
     return Report(
         expected=expected,
         deviations=deviations(expected.tasks),
+        audit=audit(successes),
         table=results_table(expected.tasks, outcomes),
         validation=validation,
         test=test,

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
+from contract.cell import MODELS
 from contract.result import (
     Evaluation,
     Failure,
@@ -105,7 +106,7 @@ def success(of: Task, *, validation: float = 0.8, test: float = 0.75, seconds: f
             quantized_parameters=10_000_000,
             total_parameters=22_000_000,
             trainable_modules=["classifier"],
-            quantized_modules=["query", "value"],
+            quantized_modules=list(MODELS[of.cell.model].lora_targets),
             dtype="bf16",
             peak_memory_bytes=10**9,
         ),

@@ -34,7 +34,7 @@ EFFECT = re.compile(
     r"\(95 % interval (?P<low>[+-]?[\d.]+) to (?P<high>[+-]?[\d.]+), Student's t over (?P<units>\d) (?P<unit>\w+?)s\)\."
 )
 TEMPLATE = factories.success(factories.task())
-many = settings(max_examples=60, deadline=None)
+many = settings(max_examples=60)
 
 
 def finished(accuracies: dict[Cell, float], *, random_weights: bool = False) -> list[Success]:

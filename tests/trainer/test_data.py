@@ -4,7 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from contract.cell import EMOTIONS
@@ -29,7 +29,6 @@ def ids(comments: list[Comment]) -> set[str]:
     return {comment.id for comment in comments}
 
 
-@settings(deadline=None)
 @given(st.integers(2, 5), st.integers(2, 30), st.integers(0, 2**32 - 1), st.randoms(use_true_random=False))
 def test_a_draw_is_balanced_stratified_and_blind_to_the_order_of_the_corpus(labels, per_label, seed, shuffler):
     train, test = rows("train", labels, 40), rows("test", labels, 10)
@@ -47,7 +46,6 @@ def test_a_draw_is_balanced_stratified_and_blind_to_the_order_of_the_corpus(labe
     assert all(EMOTIONS[c.label] in c.text for c in dataset.train)
 
 
-@settings(deadline=None)
 @given(st.integers(2, 4), st.integers(2, 20), st.integers(2, 20), st.integers(0, 1000))
 def test_smaller_subsets_lie_inside_larger_ones(labels, one, other, seed):
     few, many = sorted((one, other))

@@ -38,15 +38,13 @@ def job_end(job: Job, pod: Pod | None, stored: Stored) -> Broken | None:
     match job.end:
         case None:
             return None
-        case Complete():
-            return NO_RESULT if pod is None else pod_end(pod)
         case JobFailed(reason=reason) if reason == _DEADLINE:
             return TOO_LONG
-        case JobFailed() if pod is not None and not has_own_failure(stored, pod):
-            return pod_end(pod)
-        case JobFailed(reason, message):
-            known = known_failure(stored, job)
-            return _of(known) if known else Broken("pods-gone", f"{reason}: {message}", retriable=True)
+    if pod is not None and not has_own_failure(stored, pod):
+        return pod_end(pod)
+    if (known := known_failure(stored, job)) is not None:
+        return Broken(known.failure.error, known.failure.message, known.retriable)
+    return _without_pods(job.end)
 
 
 def known_failure(stored: Stored, job: Job) -> Failed | None:
@@ -88,8 +86,12 @@ def pod_end(pod: Pod) -> Broken:
     return _exit(pod.exited.code)
 
 
-def _of(known: Failed) -> Broken:
-    return Broken(known.failure.error, known.failure.message, known.retriable)
+def _without_pods(end: Complete | JobFailed) -> Broken:
+    match end:
+        case Complete():
+            return NO_RESULT
+        case JobFailed(reason, message):
+            return Broken("pods-gone", f"{reason}: {message}", retriable=True)
 
 
 def _is_out_of_memory(pod: Pod) -> bool:

@@ -52,16 +52,17 @@ def metrics(labels: tuple[str, ...], accuracy: float, per_label: int = 50) -> Me
     )
 
 
-def provenance(seconds: float = 100.0, attempt: str = "a1") -> Provenance:
+def provenance(seconds: float = 100.0, attempt: str = "a1", finished_at: datetime | None = None) -> Provenance:
     """One attempt that took `seconds`."""
+    finished = finished_at or STARTED + timedelta(seconds=seconds)
     return Provenance(
         attempt=attempt,
         code_version="0" * 40,
         versions={"torch": "2.13.0"},
         device="cpu",
         threads=1,
-        started_at=STARTED,
-        finished_at=STARTED + timedelta(seconds=seconds),
+        started_at=finished - timedelta(seconds=seconds),
+        finished_at=finished,
     )
 
 
@@ -122,7 +123,14 @@ def success(of: Task, *, validation: float = 0.8, test: float = 0.75, seconds: f
     )
 
 
-def failure(of: Task, *, error: str = "non-finite-loss", exit_code: int = 10, attempt: str = "a1") -> Failure:
+def failure(
+    of: Task,
+    *,
+    error: str = "non-finite-loss",
+    exit_code: int = 10,
+    attempt: str = "a1",
+    finished_at: datetime | None = None,
+) -> Failure:
     """An attempt that ended under `exit_code`."""
     return Failure(
         cell=of.cell,
@@ -132,7 +140,7 @@ def failure(of: Task, *, error: str = "non-finite-loss", exit_code: int = 10, at
         message="the loss became nan at step 12",
         traceback_tail=[],
         last_step=12,
-        provenance=provenance(attempt=attempt),
+        provenance=provenance(attempt=attempt, finished_at=finished_at),
     )
 
 

@@ -14,6 +14,7 @@ from kubernetes.client.exceptions import ApiException
 
 from tests.cluster.certificates import ADMINS, Authority
 from tests.cluster.control_plane import FAKE_NODE, ControlPlane
+from tests.cluster.dead_nodes import without_kubelet
 from tests.cluster.waiting import until
 
 GPU = "nvidia.com/gpu"
@@ -91,19 +92,22 @@ class Cluster:
             self.core.delete_namespace(name)
 
     @contextmanager
-    def gpu_nodes(self, count: int) -> Iterator[list[str]]:
+    def gpu_nodes(self, count: int, *, played: bool = True) -> Iterator[list[str]]:
         """Nodes that are there for the length of a `with` block."""
-        names = self.add_gpu_nodes(count)
+        names = self.add_gpu_nodes(count, played=played)
         try:
             yield names
         finally:
             self.remove_nodes(names)
 
-    def add_gpu_nodes(self, count: int) -> list[str]:
-        """Add fake nodes of one GPU each and wait until pods can be scheduled there; their names."""
+    def add_gpu_nodes(self, count: int, *, played: bool = True) -> list[str]:
+        """Add fake nodes of one GPU each and wait until pods can be scheduled there; their names.
+
+        Nodes that are not `played` have no kubelet, not even kwok's; the test is it (dead_nodes.py).
+        """
         names = [f"gpu-{uuid4().hex[:8]}" for _ in range(count)]
         for name in names:
-            self.core.create_node(_gpu_node(name))
+            self.core.create_node(_gpu_node(name) if played else without_kubelet(_gpu_node(name)))
         until(lambda: self._schedulable(names), f"{count} nodes to be ready")
         return names
 

@@ -95,10 +95,11 @@ class ClusterLauncher:
             timeout=120,
         )
 
-    def template(self, ending: Mapping[str, str], *, suspend: bool = False) -> tuple[str, str]:
-        """The option for a job.yaml whose pods end as told; with `suspend` its Jobs make none."""
+    def template(self, ending: Mapping[str, str], *, suspend: bool = False, **pod: Any) -> tuple[str, str]:
+        """The option for a job.yaml whose pods end as told, with `pod` in their spec; suspended Jobs make none."""
         template = load_template()
         template["spec"]["suspend"] = suspend
+        template["spec"]["template"]["spec"] |= pod
         template["spec"]["template"]["metadata"]["annotations"] = dict(ending)
         path = self.grid_file.with_name("job.yaml")
         path.write_text(yaml.safe_dump(template))

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from contract.survey import Failed
 from launcher.objects import Job, Pod
-from tests.factories import failure, provenance, task
+from tests.factories import failure, task
 
 ASKED = task()
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -43,5 +43,4 @@ POD = Pod(
 
 def own(*, exit_code: int, at: datetime) -> Failed:
     """What the trainer left in the store."""
-    document = failure(ASKED, exit_code=exit_code)
-    return Failed(document.model_copy(update={"provenance": provenance().model_copy(update={"finished_at": at})}))
+    return Failed(failure(ASKED, exit_code=exit_code, finished_at=at))

@@ -157,6 +157,12 @@ def test_a_failure_of_the_first_release_is_still_read():
     assert (document.cell.id, document.error, document.exit_code) == ("bert-l2-n800-s0", "non-finite-loss", 10)
 
 
+def test_a_pod_failure_of_the_first_release_is_still_read():
+    document = decode((FIXTURES / "pod-failure-v1.json").read_bytes(), PodFailure)
+    assert (document.cell.id, document.error, document.exit_code) == ("bert-l2-n800-s0", "OOMKilled", 137)
+    assert (document.retriable, document.ended_at.isoformat()) == (False, "2026-11-25T12:00:05+00:00")
+
+
 def test_a_success_of_a_far_release_is_refused_by_name():
     """Its digest is right and its shape is not ours: only its version may be looked at."""
     with pytest.raises(Unreadable, match="schema version 99"):

@@ -5,6 +5,7 @@ attempts/<cell-id>/<fingerprint>/<attempt>/...           artifacts, progress.jso
 pods/<cell-id>/<fingerprint>/<uid>.json                  a PodFailure, written once, by a launcher that saw the pod
 runs/<run>.json                                          what a submit asked for
 images/<run>/<hash of the image's name>.json             which image a tag stands for in this run
+held/<run>/<namespace>/<owner>.json                      cells whose Jobs wait for another cell to succeed
 """
 
 import errno
@@ -50,6 +51,11 @@ def run_key(run: str) -> str:
 def image_key(run: str, image: str) -> str:
     """Where the digest of a tag lives that the run uses. Hashed: an image's name may be longer than a file's."""
     return f"images/{run}/{hashlib.sha256(image.encode()).hexdigest()[:16]}.json"
+
+
+def held_key(run: str, namespace: str, owner: str) -> str:
+    """Where it is kept which cells of a run an owner holds back in a namespace."""
+    return f"held/{run}/{namespace}/{owner}.json"
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ from contract.exits import INCOMPLETE, OK, BadInput, ExitCode, ProgramError
 from contract.processors import processors
 from contract.run import Run, check_run, record_run
 from contract.store import Store, open_store
-from contract.survey import Failed, Lost, survey
+from contract.survey import Done, Failed, Lost, look, survey
 from contract.task import Task
 from launcher import cluster_verbs, request, show
+from launcher.canary import behind_canaries
 from launcher.doctor import doctor
 from launcher.gpus import visible_gpus
 from launcher.logs import latest_log
@@ -20,7 +21,7 @@ from launcher.options import parser
 from launcher.plan import Step, estimate, measure, plan
 from launcher.screen import screen_or_lines
 from launcher.settings import LauncherSettings, launcher_settings
-from launcher.submission import prepare
+from launcher.submission import Submission, prepare
 from launcher.talk import confirmed, out, print_json, say
 from launcher.view import State, all_done, join
 from launcher.waiting import Display, Lines, wait_for
@@ -91,7 +92,8 @@ def submit_verb(args: argparse.Namespace, settings: LauncherSettings, store: Sto
         return INCOMPLETE
     command = settings.trainer()
     record_run(store, submission.run)
-    return _run_and_report(args, command, store, submission.asked, submission.to_run, workers)
+    to_run = _run_canaries(submission, store, command, workers) if args.canary else submission.to_run
+    return _run_and_report(args, command, store, submission.asked, to_run, workers)
 
 
 def retry_verb(args: argparse.Namespace, settings: LauncherSettings, store: Store) -> ExitCode:
@@ -157,6 +159,20 @@ def _run_and_report(
     if to_run:
         _run_locally(to_run, store, command, workers)
     return _report(args, asked, survey(asked.chosen, store), rows=False)
+
+
+def _run_canaries(submission: Submission, store: Store, command: Sequence[str], workers: int) -> list[Task]:
+    """Run what waits for no canary; what waited for one that succeeded."""
+    waiting = behind_canaries(submission.steps)
+    held = {task.cell.id for tasks in waiting.values() for task in tasks}
+    first = [task for task in submission.to_run if task.cell.id not in held]
+    if first:
+        _run_locally(first, store, command, workers)
+    done = {task.cell.id for task in first if isinstance(look(task, store), Done)}
+    for canary, tasks in waiting.items():
+        if tasks and canary not in done:
+            say(f"held     {len(tasks)} cells: their canary {canary} did not succeed")
+    return [task for canary, tasks in waiting.items() if canary in done for task in tasks]
 
 
 def _run_locally(tasks: list[Task], store: Store, command: Sequence[str], workers: int) -> None:

@@ -12,23 +12,25 @@ import yaml
 from contract.exits import INCOMPLETE, OK, BadInput, ExitCode, StoreFailed
 from contract.run import record_run
 from contract.store import Store
-from contract.survey import Failed, Lost, survey
+from contract.survey import Failed, Lost, Missing, survey
 from contract.task import Task
 from launcher import request, show
 from launcher.answers import ClusterFailed, NoCluster
+from launcher.canary import HoldRecord, Holds, as_held, hold_back
 from launcher.cluster import Cluster, Conflict
 from launcher.ends import Broken
-from launcher.handover import Manifest, Refused, check, delete, forecast, hand_over, outcome, rehearse
+from launcher.handover import Manifest, Refused, check, delete, forecast, hand_over, in_words, outcome, rehearse
 from launcher.image import ask_registry, pin_image, resolve_image
 from launcher.job_options import JobOptions
 from launcher.logs import latest_log
-from launcher.manifest import CELL_LABEL, Template, job_manifest, load_template
+from launcher.manifest import CELL_LABEL, job_manifest, load_template
 from launcher.objects import Job
-from launcher.plan import estimate, measure
+from launcher.plan import estimate, measure, plan
 from launcher.pod_failures import Keeper
+from launcher.release import release
 from launcher.screen import screen_or_lines
-from launcher.settings import ClusterSettings, cluster_settings, job_options
-from launcher.submission import prepare, refuse_a_folder
+from launcher.settings import ClusterSettings, JobSettings, cluster_settings, job_options
+from launcher.submission import Submission, prepare, refuse_a_folder
 from launcher.talk import confirmed, out, print_json, say
 from launcher.view import Row, all_done, join
 from launcher.waiting import Display, Lines, wait_for
@@ -53,14 +55,22 @@ def submit(args: argparse.Namespace, store: Store) -> ExitCode:
         return _wait(args, submission.asked, store, Lines()) if args.wait else OK
     if not args.yes and not confirmed(f"make their Jobs in namespace {settings.namespace}?"):
         return INCOMPLETE
-    template = load_template(options.template)
-    cluster = Cluster(settings)
-    found = cluster.jobs(submission.run.name)
-    image = pin_image(options.image, submission.run.name, store)
-    record_run(store, submission.run)
-    manifests = _manifests(submission.to_run, submission.run.name, options, image, template)
-    code = _hand_over(args, cluster, settings, submission.run.name, manifests, found)
+    code = _start(args, submission, settings, options, store)
     return _wait(args, submission.asked, store, Lines()) if args.wait else code
+
+
+def _start(
+    args: argparse.Namespace, submission: Submission, settings: ClusterSettings, options: JobSettings, store: Store
+) -> ExitCode:
+    run, to_run = submission.run.name, submission.to_run
+    template, cluster = load_template(options.template), Cluster(settings)
+    found = cluster.jobs(run)
+    pinned = _with_image(options, pin_image(options.image, run, store))
+    held = hold_back(submission.steps, pinned, template, {job.cell for job in found}) if args.canary else Holds()
+    record_run(store, submission.run)
+    _record(cluster, run, store).replace({task.cell.id for task in to_run}, held)
+    manifests = [job_manifest(task, run, pinned, template) for task in to_run if task.cell.id not in held.canary_of]
+    return _hand_over(args, cluster, settings, run, manifests, found, list(held.canary_of))
 
 
 def status(args: argparse.Namespace, store: Store) -> ExitCode:
@@ -79,12 +89,16 @@ def cancel(args: argparse.Namespace, store: Store) -> ExitCode:
     settings = cluster_settings(vars(args))
     cluster = Cluster(settings)
     jobs = [job for job in cluster.jobs(asked.run) if job.cell in cells]
+    let_go = _record(cluster, asked.run, store).let_go(cells)
     deleted = delete(cluster, jobs, settings.connections)
     if args.json:
-        print_json({"run": asked.run, "deleted": [{"cell": job.cell, "job": job.name} for job in deleted]})
+        told = [{"cell": job.cell, "job": job.name} for job in deleted]
+        print_json({"run": asked.run, "deleted": told, "no_longer_held": let_go})
         return OK
     for job in deleted:
         out(f"deleted  {job.name}")
+    for cell in let_go:
+        out(f"let go   {cell}: it was held, and gets no Job")
     out(f"{len(deleted)} Jobs of run {asked.run} deleted in namespace {cluster.namespace}; results stay")
     return OK
 
@@ -108,7 +122,8 @@ def retry(args: argparse.Namespace, store: Store) -> ExitCode:
     say(f"{len(again)} of {len(asked.chosen)} cells failed or were lost{rest}")
     image = pin_image(options.image, asked.run, store) if again else options.image
     delete(cluster, [row.job for row in again if row.job is not None], settings.connections)
-    manifests = _manifests([row.task for row in again], asked.run, options, image, template)
+    pinned = _with_image(options, image)
+    manifests = [job_manifest(row.task, asked.run, pinned, template) for row in again]
     return _hand_over(args, cluster, settings, asked.run, manifests, found=[])
 
 
@@ -168,19 +183,26 @@ def _rehearsed(args: argparse.Namespace, store: Store, settings: ClusterSettings
     template = load_template(options.template)
     try:
         submission = prepare(args, store)
-        run, tasks = submission.run.name, submission.to_run
+        run, steps = submission.run.name, submission.steps
         image = resolve_image(options.image, run, store)
     except StoreFailed as error:
         say(f"warning: {error}; every cell is shown")
         asked = request.from_grid(args, store)
-        run, tasks, image = asked.run, asked.chosen, ask_registry(options.image)
-    _refuse_too_many(tasks, settings)
-    return run, _manifests(tasks, run, options, image, template)
+        run, steps = asked.run, plan(asked.chosen, [Missing()] * len(asked.chosen))
+        image = ask_registry(options.image)
+    to_run = [step.task for step in steps if step.runs]
+    _refuse_too_many(to_run, settings)
+    pinned = _with_image(options, image)
+    held = hold_back(steps, pinned, template) if args.canary else Holds()
+    return run, [job_manifest(task, run, pinned, template) for task in to_run if task.cell.id not in held.canary_of]
 
 
-def _manifests(tasks: Sequence[Task], run: str, options: JobOptions, image: str, template: Template) -> Manifests:
-    pinned = options.model_copy(update={"image": image})
-    return [job_manifest(task, run, pinned, template) for task in tasks]
+def _with_image(options: JobOptions, image: str) -> JobOptions:
+    return options.model_copy(update={"image": image})
+
+
+def _record(cluster: Cluster, run: str, store: Store) -> HoldRecord:
+    return HoldRecord(store, run, cluster.namespace, cluster.owner)
 
 
 def _print_manifests(form: str, manifests: Manifests) -> None:
@@ -201,18 +223,20 @@ def _hand_over(
     run: str,
     manifests: Manifests,
     found: Sequence[Job],
+    held: Sequence[str] = (),
 ) -> ExitCode:
     told, creations = [], []
     for manifest, creation in hand_over(cluster, manifests, found, settings.connections):
-        word, words = outcome(creation)
-        say(f"{word:<8} {manifest['metadata']['name']}{': ' if words else ''}{words}")
-        told.append(_told(manifest, word, words))
+        say(in_words(manifest, creation))
+        told.append(_told(manifest, *outcome(creation)))
         creations.append(creation)
     if args.json and not args.wait:
-        print_json({"run": run, "namespace": cluster.namespace, "jobs": told})
+        print_json({"run": run, "namespace": cluster.namespace, "jobs": told, "held": list(held)})
     check(creations)
     if not args.json:
         out(f"{len(told)} Jobs of run {run} are in namespace {cluster.namespace}; status shows them")
+        if held:
+            out(f"{len(held)} cells are held until their canary succeeded: `wait` or `status --watch` makes their Jobs")
     return OK
 
 
@@ -224,8 +248,15 @@ def _told(manifest: Manifest, word: str, words: str) -> dict[str, str]:
 def _wait(args: argparse.Namespace, asked: request.Request, store: Store, display: Display) -> ExitCode:
     rows = join(asked.chosen, survey(asked.chosen, store))
     if not _all_done(rows):
-        cluster, keeper = Cluster(cluster_settings(vars(args))), Keeper(store)
-        rows = wait_for(lambda: _kept_rows(cluster, asked, store, keeper), args.timeout, display)
+        settings, keeper = cluster_settings(vars(args)), Keeper(store)
+        cluster = Cluster(settings)
+
+        def look() -> list[Row]:
+            rows = _kept_rows(cluster, asked, store, keeper)
+            release(cluster, _record(cluster, asked.run, store), rows, settings.connections)
+            return rows
+
+        rows = wait_for(look, args.timeout, display)
     return _report(args, asked, rows)
 
 
@@ -244,8 +275,12 @@ def _kept_rows(cluster: Cluster, asked: request.Request, store: Store, keeper: K
 
 
 def _rows(cluster: Cluster, asked: request.Request, store: Store) -> list[Row]:
+    holds = _record(cluster, asked.run, store).read()  # before the Jobs: see canary.py
     jobs, pods = cluster.jobs(asked.run), cluster.pods(asked.run)
-    return join(asked.chosen, survey(asked.chosen, store), jobs, pods)
+    canaries = [task for task in asked.tasks if task.cell.id in holds.canaries and task not in asked.chosen]
+    tasks = [*asked.chosen, *canaries]
+    rows = join(tasks, survey(tasks, store), jobs, pods)
+    return as_held(rows, holds)[: len(asked.chosen)]
 
 
 def _report(args: argparse.Namespace, asked: request.Request, rows: Sequence[Row]) -> ExitCode:

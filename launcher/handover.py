@@ -108,6 +108,12 @@ def forecast(creation: Creation | Refused) -> tuple[str, str]:
             return outcome(creation)
 
 
+def in_words(manifest: Manifest, creation: Creation) -> str:
+    """A line about one Job."""
+    word, words = outcome(creation)
+    return f"{word:<8} {manifest['metadata']['name']}{': ' if words else ''}{words}"
+
+
 def check(creations: Sequence[Creation]) -> None:
     """Raises BadInput for Jobs of somebody else, ClusterFailed for those that would not go."""
     for creation in creations:

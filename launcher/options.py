@@ -18,7 +18,7 @@ _EXAMPLES = """examples:
   python -m launcher status --backend local --grid full --watch
   python -m launcher retry --backend local --run warm
   python -m launcher logs bert-l2-n800-s0 --backend local --grid full
-  python -m launcher submit --grid full --results-uri s3://bucket/study --image NAME@DIGEST --yes
+  python -m launcher submit --grid full --results-uri s3://bucket/study --image NAME@DIGEST --canary --yes
   python -m launcher wait --grid full --results-uri s3://bucket/study --timeout 12h
   python -m launcher cancel --grid full --results-uri s3://bucket/study
 
@@ -70,6 +70,9 @@ def _add_submit_options(submit: argparse.ArgumentParser) -> None:
     instead.add_argument("--dry-run", action="store_true", help="print the Jobs instead of making them")
     instead.add_argument(
         "--server-dry-run", action="store_true", help="ask the API server about each Job instead of making it"
+    )
+    submit.add_argument(
+        "--canary", action="store_true", help="the cheapest cell of each model first, the rest once it succeeded"
     )
     submit.add_argument(
         "--wait", action="store_true", help="for the Jobs' end, as `wait` does (local cells are always awaited)"

@@ -73,7 +73,7 @@ class Measured:
 
     def seconds_for(self, task: Task) -> float | None:
         """Expected seconds of the cell, start-up included; None when its model was never measured."""
-        work = task.samples_per_label * task.cell.labels * task.hyper.epochs
+        work = comments_to_train(task)
         if (task.cell.model, work) in self._seconds:
             return self._seconds[task.cell.model, work]
         same_model = {w: seconds for (model, w), seconds in self._seconds.items() if model == task.cell.model}
@@ -81,6 +81,11 @@ class Measured:
             return None
         nearest = min(same_model, key=lambda measured: abs(measured - work))
         return same_model[nearest] * work / nearest
+
+
+def comments_to_train(task: Task) -> int:
+    """How many comments a training goes through, each as often as there are epochs."""
+    return task.samples_per_label * task.cell.labels * task.hyper.epochs
 
 
 def _work_done(success: Success) -> int:

@@ -24,6 +24,7 @@ _ORDER: tuple[Word, ...] = (
     "pending",
     "queued",
     "suspended",
+    "held",
     "stale",
     "missing",
     "done",

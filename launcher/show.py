@@ -12,6 +12,7 @@ from launcher.ends import Broken
 from launcher.plan import Estimate, Step
 from launcher.view import (
     Ending,
+    Held,
     Pending,
     Pulling,
     Queued,
@@ -36,6 +37,7 @@ Word = Literal[
     "pulling",
     "stuck",
     "suspended",
+    "held",
     "ending",
 ]
 
@@ -78,7 +80,7 @@ def status_of(state: State) -> CellStatus:
 
 
 def _status_on_cluster(
-    state: Queued | Pending | Pulling | Stuck | Started | Suspended | Ending | Broken,
+    state: Queued | Pending | Pulling | Stuck | Started | Suspended | Held | Ending | Broken,
 ) -> CellStatus:
     match state:
         case Queued(why):
@@ -93,6 +95,8 @@ def _status_on_cluster(
             return CellStatus("running", "started; no word in the store yet", {})
         case Suspended():
             return CellStatus("suspended", "held back; a queue may do that", {})
+        case Held(canary, succeeded):
+            return CellStatus("held", _why_held(canary, succeeded), {"canary": canary, "canary_succeeded": succeeded})
         case Ending():
             return CellStatus("ending", "its Job was deleted", {})
         case Broken(error, message):
@@ -102,6 +106,16 @@ def _status_on_cluster(
 def _failed(state: Failed | Broken, details: dict[str, Any]) -> CellStatus:
     advice = "a retry may help" if state.retriable else "a retry would end the same"
     return CellStatus("failed", f"{state.cause} ({advice})", details | {"retriable": state.retriable})
+
+
+def _why_held(canary: str, succeeded: bool | None) -> str:
+    match succeeded:
+        case None:
+            return f"waits for {canary} to succeed"
+        case True:
+            return f"its canary {canary} succeeded; `wait`, `status --watch` or `submit` makes its Job"
+        case False:
+            return f"its canary {canary} did not succeed; retry that, or submit without --canary"
 
 
 def status_rows(tasks: Sequence[Task], states: Sequence[State]) -> list[Cells]:

@@ -50,11 +50,20 @@ class Suspended:
 
 
 @dataclass(frozen=True)
+class Held:
+    """A cell without a Job until the canary of its model has succeeded (canary.py)."""
+
+    canary: str
+    succeeded: bool | None
+    """Whether the canary did; None while that is open."""
+
+
+@dataclass(frozen=True)
 class Ending:
     """The Job was deleted and is not gone yet."""
 
 
-State = Stored | Queued | Pending | Pulling | Stuck | Started | Suspended | Ending | Broken
+State = Stored | Queued | Pending | Pulling | Stuck | Started | Suspended | Held | Ending | Broken
 
 
 @dataclass(frozen=True)
@@ -150,4 +159,8 @@ def all_done(states: Iterable[State]) -> bool:
 
 def is_final(state: State) -> bool:
     """Whether nothing will happen to the cell until somebody acts."""
-    return isinstance(state, Done | Broken | Failed | Lost | Missing | Stale)
+    match state:
+        case Held(succeeded=succeeded):
+            return succeeded is False
+        case _:
+            return isinstance(state, Done | Broken | Failed | Lost | Missing | Stale)

@@ -15,8 +15,9 @@ from tests.launcher.forked import fork_launcher
 from tests.launcher.front import Fault, Script, front_of
 from tests.launcher.kubeconfigs import at, changed
 
-FIRST_POST = 9
-"""What a submit asks before: the store for a probe, the run, results and attempts; a LIST of Jobs; the run's record."""
+FIRST_POST = 11
+"""What a submit asks before: the store for a probe, the run, results, attempts and pods; a LIST of Jobs; the record of
+the run and of what is held of it."""
 CALLS = FIRST_POST + 20
 MOMENTS = [
     *((1, call) for call in range(CALLS)),

@@ -23,7 +23,7 @@ from launcher.ends import Broken
 from launcher.plan import Estimate
 from launcher.screen import picture
 from launcher.show import Word, status_of
-from launcher.view import Pending, Queued, Row, Stuck
+from launcher.view import Held, Pending, Queued, Row, Stuck
 from tests.factories import failure, progress, publish, success, task
 from tests.launcher.program import Launcher
 from tests.launcher.test_interruptions import wait_until
@@ -40,6 +40,7 @@ STATES = [
     Stuck("node gpu-1 does not answer"),
     Pending("waiting for the scheduler"),
     Queued("no pod yet"),
+    Held("bert-l2-n800-s0", succeeded=None),
 ]
 
 
@@ -59,7 +60,7 @@ def test_the_screen_is_never_overfull_and_nothing_shown_matters_less_than_what_i
     hidden = [status_of(state).state for state in states]
     for word in shown:
         hidden.remove(word)
-    order = ["failed", "stuck", "running", "pending", "queued", "missing", "done"]
+    order = ["failed", "stuck", "running", "pending", "queued", "held", "missing", "done"]
     assert shown == sorted(shown, key=order.index)
     assert all(order.index(word) >= order.index(shown[-1]) for word in hidden)
 

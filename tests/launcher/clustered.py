@@ -138,7 +138,10 @@ class ClusterLauncher:
         return {job.metadata.name: _as_asked(job) for job in self.jobs()}
 
     def wanted_specs(self, template: Path | None = None) -> dict[str, Any]:
-        """The same of the Jobs that a submit is to make, by way of the API server, which stores none."""
+        """The same of the Jobs that a submit is to make, by way of the API server, which stores none.
+
+        To be asked for before they are made: it refuses their names afterwards.
+        """
         options = JobOptions(image=IMAGE, owner=OWNER, namespace=self.namespace)
         jobs = [job_manifest(task, "twenty", options, load_template(template)) for task in self.tasks()]
         make = self.cluster.batch.create_namespaced_job

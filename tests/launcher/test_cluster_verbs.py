@@ -37,12 +37,14 @@ def test_the_store_is_asked_first(clustered: ClusterLauncher) -> None:
 
 
 def test_two_launchers_at_once_make_one_job_a_cell(clustered: ClusterLauncher) -> None:
-    command, environment = clustered.command("submit", "--yes"), clustered.environment()
+    wanted, command = clustered.wanted_specs(), clustered.command("submit", "--yes")
+    environment = clustered.environment(LAUNCHER_REQUESTS_PER_SECOND="10")
     both = [subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     words = [process.communicate(timeout=60)[1] for process in both]
     assert [process.returncode for process in both] == [0, 0], words
-    assert len(clustered.jobs()) == 20
+    assert clustered.specs() == wanted
     assert sum(each.count("\ncreated  ") for each in words) == 20
+    assert clustered.posts() > 20  # they did meet
 
 
 def test_cancel_leaves_the_jobs_of_another_run_and_owner(clustered: ClusterLauncher) -> None:

@@ -99,10 +99,10 @@ class Grid(BaseModel):
 
     def tasks(self, results_uri: str) -> list[Task]:
         """One task a cell, models outermost, seeds innermost. Raises BadInput on the first cell that cannot be."""
-        cells = product(self.models, self.labels, self.samples, self.seeds)
+        settings = {model: self._settings(model) | {"results": Results(uri=results_uri)} for model in self.models}
         tasks = [
-            self._task(Results(uri=results_uri), model=model, labels=labels, samples=samples, seed=seed)
-            for model, labels, samples, seed in cells
+            self._task(settings[model], model=model, labels=labels, samples=samples, seed=seed)
+            for model, labels, samples, seed in product(self.models, self.labels, self.samples, self.seeds)
             if not self._excludes(model=model, labels=labels, samples=samples, seed=seed)
         ]
         if not tasks:
@@ -113,12 +113,13 @@ class Grid(BaseModel):
         cell = Cell.model_construct(**coordinates)
         return any(selector.matches(cell) for selector in self.exclude)
 
-    def _task(self, results: Results, **coordinates: Any) -> Task:
+    def _settings(self, model: str) -> dict[str, Any]:
         shared = Overrides(hyper=self.hyper, data=self.data, model=self.model, train=self.train)
-        settings = self.per_model.get(coordinates["model"], Overrides()).over(shared)
-        content = settings.model_dump() | {"cell": coordinates, "results": results}
+        return self.per_model.get(model, Overrides()).over(shared).model_dump()
+
+    def _task(self, settings: dict[str, Any], **coordinates: Any) -> Task:
         try:
-            return Task.model_validate(content)
+            return Task.model_validate(settings | {"cell": coordinates})
         except ValidationError as error:
             raise BadInput(f"grid {self.name}: {one_line(error, Task)}") from error
 

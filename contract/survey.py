@@ -115,16 +115,18 @@ def survey(tasks: Sequence[Task], store: Store) -> list[State]:
     Attempts have many files each: they are listed only where a result is missing.
     """
     results = results_by_cell(store.list(RESULTS))
-    finished = all(task.fingerprint() in results.get(task.cell.id, []) for task in tasks)
-    keys = _Keys(results, {}, {}) if finished else _Keys(results, *_attempts_and_pods(store))
-    return [_state(task, store, keys) for task in tasks]
+    found = [Done() if task.fingerprint() in results.get(task.cell.id, ()) else None for task in tasks]
+    keys = _Keys(results, *_attempts_and_pods(store)) if None in found else _Keys(results, {}, {})
+    return [done or _unfinished(task, store, keys) for task, done in zip(tasks, found, strict=True)]
 
 
 def look(task: Task, store: Store) -> State:
     """The state of one task, from its own keys alone."""
-    cell = f"{task.cell.id}/"
-    results = results_by_cell(store.list(f"{RESULTS}{cell}"))
-    return _state(task, store, _Keys(results, *_attempts_and_pods(store, f"{cell}{task.fingerprint()}/")))
+    cell_id, fingerprint = task.cell.id, task.fingerprint()
+    results = results_by_cell(store.list(f"{RESULTS}{cell_id}/"))
+    if fingerprint in results.get(cell_id, ()):
+        return Done()
+    return _unfinished(task, store, _Keys(results, *_attempts_and_pods(store, f"{cell_id}/{fingerprint}/")))
 
 
 Place = tuple[str, str]
@@ -156,15 +158,13 @@ def _latest_attempts(keys: Iterable[str]) -> Attempts:
     return {cell: attempts[max(attempts)] for cell, attempts in by_attempt.items()}
 
 
-def _state(task: Task, store: Store, keys: _Keys) -> State:
-    place = cell_id, fingerprint = task.cell.id, task.fingerprint()
-    fingerprints = keys.results.get(cell_id, [])
-    if fingerprint in fingerprints:
-        return Done()
+def _unfinished(task: Task, store: Store, keys: _Keys) -> State:
+    place = task.cell.id, task.fingerprint()
     attempted = _attempted(store, keys.attempts[place]) if place in keys.attempts else None
     if (tried := _tried(attempted, _latest_pod_failure(store, keys.pods.get(place, ())))) is not None:
         return tried
-    return _stale(store, task, fingerprints) if fingerprints else Missing()
+    others = keys.results.get(task.cell.id)
+    return _stale(store, task, others) if others else Missing()
 
 
 Attempted = Failed | Running | Lost

@@ -102,7 +102,7 @@ class Cluster:
     def job(self, name: str) -> Job | None:
         """The Job, or None."""
         answer = self._ask("get", f"{_JOBS}/{quote(name)}", accept=frozenset({HTTPStatus.NOT_FOUND}))
-        return None if isinstance(answer, Refusal) else read_job(answer)
+        return None if isinstance(answer, Refusal) else read_job(json.loads(answer))
 
     def jobs(self, run: str) -> list[Job]:
         """The owner's Jobs of the run."""
@@ -189,9 +189,10 @@ class Cluster:
         items: list[T] = []
         query = {"labelSelector": selector, "limit": str(_PAGE)}
         while True:
-            page = self._ask("list", path, query, accept=frozenset({HTTPStatus.GONE}))
-            if isinstance(page, Refusal):
+            answer = self._ask("list", path, query, accept=frozenset({HTTPStatus.GONE}))
+            if isinstance(answer, Refusal):
                 return None
+            page = json.loads(answer)
             items += map(read, page["items"])
             if not (token := page["metadata"].get("continue")):
                 return items
@@ -205,15 +206,15 @@ class Cluster:
         *,
         body: Content | None = None,
         accept: frozenset[HTTPStatus] = frozenset(),
-    ) -> dict[str, Any] | Refusal:
-        """The answer's JSON; a refusal whose status is in `accept` is the caller's to judge."""
+    ) -> bytes | Refusal:
+        """The answer, which is JSON; a refusal whose status is in `accept` is the caller's to judge."""
         call, tried = self._call(verb, path), 0
         while True:
             tried += 1
             response = self._send(verb, path, query or {}, body, stream=False)
             if response.status < HTTPStatus.BAD_REQUEST:
                 self._allowed.add(call)
-                return dict(json.loads(response.data))
+                return bytes(response.data)
             refusal = read_refusal(response.status, response.data)
             if self._passes(call, refusal) and tried < TRIES:
                 time.sleep(delay_seconds(tried, response.headers.get("Retry-After")))

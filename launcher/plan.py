@@ -22,8 +22,13 @@ class Step:
     reason: str
     runs: bool
     """Whether a submit starts it."""
-    finished: str | None = None
-    """Fingerprint of a result of the cell, with these settings or others."""
+    stale: str | None = None
+    """Fingerprint of a result of other settings."""
+
+    @property
+    def finished(self) -> str | None:
+        """Fingerprint of a result of the cell, with these settings or others."""
+        return self.task.fingerprint() if self.action == "reuse" else self.stale
 
 
 @dataclass(frozen=True)
@@ -42,11 +47,11 @@ def plan(tasks: Sequence[Task], states: Sequence[State]) -> list[Step]:
 def _step(task: Task, state: State) -> Step:
     match state:
         case Done():
-            return Step(task, "reuse", "finished", runs=False, finished=task.fingerprint())
+            return Step(task, "reuse", "finished", runs=False)
         case Missing():
             return Step(task, "run", "no result yet", runs=True)
-        case Stale(_, finished):
-            return Step(task, "stale", state.differences, runs=True, finished=finished)
+        case Stale(_, stale):
+            return Step(task, "stale", state.differences, runs=True, stale=stale)
         case Running(progress):
             return Step(task, "running", f"step {progress.step} of {progress.planned_steps}, attempt alive", runs=True)
         case Lost():
@@ -96,7 +101,7 @@ def _work_done(success: Success) -> int:
 def measure(steps: Sequence[Step], store: Store) -> Measured:
     """Read one finished result for each size of a model that runs, rather of these settings than of others."""
     models = {step.task.cell.model for step in steps if step.runs}
-    finished = (step for step in steps if step.finished and step.task.cell.model in models)
+    finished = (step for step in steps if step.task.cell.model in models and step.finished)
     found = sorted(finished, key=lambda step: step.action == "reuse")
     chosen = {(step.task.cell.model, step.task.cell.samples): step for step in found}
     return Measured(filter(None, (_success(step, store) for step in chosen.values())))

@@ -5,10 +5,23 @@ from pathlib import Path
 
 import pytest
 
-from contract.store import FAILURE, LOG, PROGRESS, Store, attempt_key, open_store, pod_failure_key, result_key
+from contract.store import (
+    ATTEMPTS,
+    FAILURE,
+    LOG,
+    PODS,
+    PROGRESS,
+    RESULTS,
+    Store,
+    attempt_key,
+    open_store,
+    pod_failure_key,
+    result_key,
+)
 from contract.survey import Done, Failed, Lost, Missing, Running, Stale, State, look, survey
 from contract.task import Task
 from tests.factories import failure, pod_failure, progress, publish, success, task
+from tests.watched import Watched
 
 AN_HOUR_AGO = datetime.now(UTC) - timedelta(hours=1)
 
@@ -189,3 +202,20 @@ def test_a_pod_failure_of_another_cell_or_of_other_settings_is_not_this_one_s(as
 def test_a_pod_failure_that_cannot_be_read_says_nothing(asked: Task, store: Store):
     store.put(pod_failure_key(asked.cell.id, asked.fingerprint(), "u1"), b"{cut")
     assert state(asked, store) == Missing()
+
+
+def test_a_finished_grid_costs_one_listing_and_no_read(asked: Task, tmp_path: Path):
+    """Its attempts may be ten times as many keys."""
+    store = Watched(tmp_path)
+    publish(store, success(asked))
+    publish(store, failure(asked))
+    assert survey([asked], store) == [Done()]
+    assert store.asked == [RESULTS]
+
+
+def test_one_missing_result_costs_one_listing_of_attempts_and_of_pods(asked: Task, tmp_path: Path):
+    store = Watched(tmp_path)
+    publish(store, success(asked))
+    others = [task(cell={"model": "bert", "labels": 2, "samples": 80, "seed": seed}) for seed in range(3)]
+    assert survey([asked, *others], store) == [Done(), *[Missing()] * 3]
+    assert store.asked == [RESULTS, ATTEMPTS, PODS]

@@ -6,7 +6,7 @@ READY := .venv/.ready
 WEIGHTS := .venv/weights
 JOBS ?= 2
 
-.PHONY: help demo test binaries cluster lint format lock clean
+.PHONY: help demo test binaries cluster bench-launcher lint format lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -26,6 +26,9 @@ binaries: $(READY) ## build the programs of the tests' Kubernetes cluster, once,
 
 cluster: $(READY) ## start the tests' Kubernetes cluster and object store for yourself, until Ctrl-C
 	@$(BIN)/python -m tests.cluster
+
+bench-launcher: $(READY) binaries ## measure the launcher with 5,000 cells beside the bare requests (docs/benchmarks.md)
+	@$(BIN)/python -m benchmarks.launcher
 
 lint: $(READY) ## ruff, mypy, import-linter
 	$(BIN)/ruff format --check .

@@ -17,10 +17,11 @@ FAKE_NODE = ("kwok.x-k8s.io/node", "fake")
 
 @dataclass(frozen=True)
 class ControlPlane:
-    """Where the API server is and where it writes who asked for what."""
+    """Where the API server is, where it writes who asked for what, and the programs that act on what it holds."""
 
     server: str
     audit_log: Path
+    actors: tuple[Process, ...]
     _api_server: Process
     _answers: Callable[[], bool]
 
@@ -44,16 +45,16 @@ def start_control_plane(
     starter.etcd(folder / "data" / "etcd", client_port, peer_port)
     # It waits for etcd, but the others give up on a slow API server.
     api_server = starter.api_server(api_port, f"https://{LOOPBACK}:{client_port}", audit_log)
-    plane = ControlPlane(starter.server, audit_log, api_server, starter.check(f"{starter.server}/readyz"))
-    plane.await_api_server()
-    others = {
+    is_ready = starter.check(f"{starter.server}/readyz")
+    api_server.await_ready(is_ready)
+    actors = {
         starter.controllers(controllers_port): f"https://{LOOPBACK}:{controllers_port}/healthz",
         starter.scheduler(scheduler_port): f"https://{LOOPBACK}:{scheduler_port}/healthz",
         starter.kwok(kwok_port): f"http://{LOOPBACK}:{kwok_port}/healthz",
     }
-    for process, health in others.items():
+    for process, health in actors.items():
         process.await_ready(starter.check(health))
-    return plane
+    return ControlPlane(starter.server, audit_log, tuple(actors), api_server, is_ready)
 
 
 class _Starter:

@@ -1,5 +1,6 @@
 """The control plane, its fake nodes and what becomes of pods there."""
 
+import time
 from typing import Any
 
 import pytest
@@ -59,6 +60,14 @@ def test_job_on_a_gpu_node_completes(cluster: Cluster, namespace: str, nodes: li
     create(cluster, namespace, gpu_job("cell"))
     condition(cluster, namespace, "cell", "Complete")
     assert pod(cluster, namespace, "Succeeded").spec.node_name in nodes
+
+
+def test_at_rest_nothing_comes_of_a_job_until_the_rest_is_over(cluster: Cluster, namespace: str) -> None:
+    with cluster.at_rest():
+        create(cluster, namespace, gpu_job("cell"))
+        time.sleep(1)
+        assert not cluster.core.list_namespaced_pod(namespace).items
+    condition(cluster, namespace, "cell", "Complete")
 
 
 def test_pod_without_the_toleration_stays_off_gpu_nodes(cluster: Cluster, namespace: str) -> None:

@@ -72,7 +72,7 @@ class Bench:
     def __init__(self, programs: Mapping[str, Path], minio: Minio, folder: Path, cells: int) -> None:
         self.cells = cells
         self._programs = programs
-        self._minio = minio
+        self.minio = minio
         self._folder = folder
         self._bucket = minio.new_bucket("bench")
         self._numbers = count()
@@ -119,16 +119,13 @@ class Bench:
 
     def jobs_of(self, place: Place) -> list[dict[str, Any]]:
         """The Jobs that `submit` would make there."""
-        listed: list[dict[str, Any]] = json.loads(self.submit(place, "--dry-run", "-o", "json").measured.output)[
-            "items"
-        ]
-        return listed
+        printed = self.submit(place, "--dry-run", "-o", "json").measured.output
+        return list(json.loads(printed)["items"])
 
     def bare(self, place: Place, verb: str, *arguments: str) -> Measured:
         """A program of benchmarks/bare.py."""
-        return run(
-            [sys.executable, "-m", "benchmarks.bare", verb, *arguments], self._environment(place.cluster.kubeconfig)
-        )
+        command = [sys.executable, "-m", "benchmarks.bare", verb, *arguments]
+        return run(command, self._environment(place.cluster.kubeconfig))
 
     def bare_post(self, place: Place) -> float:
         """Seconds of the requests alone."""
@@ -155,7 +152,7 @@ class Bench:
 
     def publish_all(self, place: Place) -> None:
         """The result of every cell, and a log each, which stands for what its attempt left."""
-        os.environ |= self._minio.environment()
+        os.environ |= self.minio.environment()
         store = open_store(place.uri)
 
         def publish(task: Task) -> None:
@@ -169,7 +166,7 @@ class Bench:
     def _environment(self, kubeconfig: Path) -> dict[str, str]:
         """Nothing of the shell's but where programs are: no proxy, and byte code is kept, as it is for a user."""
         home = {"PATH": os.environ["PATH"], "HOME": str(self._folder), "KUBECONFIG": str(kubeconfig)}
-        return home | self._minio.environment()
+        return home | self.minio.environment()
 
 
 def _grid(cells: int) -> Grid:

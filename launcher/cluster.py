@@ -181,20 +181,16 @@ class Cluster:
         raise ClusterFailed(f"cannot {self._call('list', path)}: {self.server} forgets the list before its last page")
 
     def _pages(self, path: str, selector: str, read: Callable[[Content], T]) -> list[T] | None:
-        """None when the server forgot the list before its last page was read, which then has to begin anew.
-
-        Each page is cut down to what is asked about before the next one comes: whole, thousands of objects would fill
-        the memory.
-        """
+        """None when the server forgot the list before its last page was read, which then has to begin anew."""
         items: list[T] = []
         query = {"labelSelector": selector, "limit": str(_PAGE)}
         while True:
             answer = self._ask("list", path, query, accept=frozenset({HTTPStatus.GONE}))
             if isinstance(answer, Refusal):
                 return None
-            page = json.loads(answer)
-            items += map(read, page["items"])
-            if not (token := page["metadata"].get("continue")):
+            page, token = _read_page(answer, read)
+            items += page
+            if not token:
                 return items
             query["continue"] = token
 
@@ -280,6 +276,15 @@ class Cluster:
         if not namespaced:
             return Call(verb, path.partition("/v1/")[2].partition("/")[0], None)
         return Call(verb, "/".join(resource.split("/")[::2]), self.namespace)
+
+
+def _read_page(answer: bytes, read: Callable[[Content], T]) -> tuple[list[T], str]:
+    """Its objects cut down to what is asked about, and the token of the next page, empty on the last.
+
+    Nothing else of it stays: whole, a page of 500 Jobs takes tens of megabytes.
+    """
+    page = json.loads(answer)
+    return list(map(read, page["items"])), page["metadata"].get("continue", "")
 
 
 _METHODS = {"create": "POST", "get": "GET", "list": "GET", "delete": "DELETE"}

@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import get_args
 
 from aggregator.figures import Name, Picture, draw
+from aggregator.latex import as_latex
 from aggregator.page import html, markdown
+from aggregator.parquet import as_parquet
 from aggregator.report import Report
 from aggregator.table import as_csv
 from contract.exits import BadInput
@@ -12,7 +15,11 @@ from contract.exits import BadInput
 
 def write_report(report: Report, folder: Path, *, figures: bool) -> list[Path]:
     """Write every file into `folder`, which is made. Raises BadInput when it cannot be written."""
-    return [_write(folder, name, data) for name, data in contents(report, figures=figures).items()]
+    written = [_write(folder, name, data) for name, data in contents(report, figures=figures).items()]
+    for path in (folder / f"{name}.{ending}" for name in get_args(Name) for ending in ("png", "svg")):
+        if path not in written:
+            path.unlink(missing_ok=True)  # an older report's figure would be taken for this one's
+    return written
 
 
 def contents(report: Report, *, figures: bool) -> Mapping[str, bytes]:
@@ -22,6 +29,8 @@ def contents(report: Report, *, figures: bool) -> Mapping[str, bytes]:
     return {
         **_picture_files(shown),
         "results.csv": as_csv(report.table).encode(),
+        "results.parquet": as_parquet(report.table),
+        "results.tex": as_latex(report).encode(),
         "results.md": markdown(report).encode(),
         "report.html": html(report, pictures).encode(),
     }

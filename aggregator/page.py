@@ -10,6 +10,7 @@ from aggregator.describe import MEANINGS
 from aggregator.figures import Name, Picture
 from aggregator.published import CEILING_AT_16_LABELS, highest_at_16_labels
 from aggregator.report import Report, provenance
+from aggregator.table import COLUMNS
 from aggregator.verdicts import basis, p_value, verdict
 from contract.cell import MODELS
 
@@ -28,7 +29,7 @@ def html(report: Report, pictures: Mapping[Name, Picture]) -> str:
 
 def markdown(report: Report) -> str:
     """The same in short."""
-    return _render("results.md.j2", report, cell_text=_cell_text)
+    return _render("results.md.j2", report, cell_text=_cell_text, columns=COLUMNS)
 
 
 def _render(template: str, report: Report, **extra: Any) -> str:
@@ -59,10 +60,8 @@ def _cell_text(report: Report, model: str, subset: Subset) -> str:
     """Validation / test in percent, or why there is no number."""
     place = (model, subset)
     box = report.test.get(place)
-    if box is None:
-        return "not asked for"
-    if box.mean is None:
-        return str(box.pending)
+    if box is None or box.mean is None:
+        return report.absence(model, subset)
     partial = f" ({len(box.accuracies)}/{box.seeds} seeds)" if box.pending else ""
     return f"{_percent(report.validation[place].mean)} / {_percent(box.mean)}{partial}"
 

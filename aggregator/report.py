@@ -71,6 +71,11 @@ class Report:
         """By labels, then samples."""
         return subsets_of(self.test)
 
+    def absence(self, model: str, subset: Subset) -> str:
+        """Why there is no number of this model on this subset, in a word or three."""
+        box = self.test.get((model, subset))
+        return "not asked for" if box is None else str(box.pending)
+
     @property
     def seeds(self) -> str:
         """How many seeds a model was to run on a subset: `1`, `3`, or `1 to 3` where that differs."""

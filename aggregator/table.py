@@ -1,4 +1,4 @@
-"""results.csv: one row a cell and seed. What does not apply to a row is None, never zero."""
+"""The rows of results.csv and results.parquet: one a cell and seed. What does not apply is None, never zero."""
 
 import csv
 import io
@@ -11,39 +11,39 @@ from aggregator.settings import changed_settings, in_words
 from contract.result import Metrics, Success
 from contract.task import Task
 
-COLUMNS: dict[str, str] = {
-    "model": "registered name",
-    "labels": "number of labels",
-    "samples": "comments drawn, training and validation together",
-    "seed": "seed of the draw, the head and the training",
-    "status": "done, running, failed, lost, stale, unreadable or missing",
-    "val_accuracy": "validation accuracy at the best checkpoint, 0..1, as in the study",
-    "test_accuracy": "accuracy on the fixed test comments, 0..1",
-    "val_precision": "macro precision on validation, 0..1",
-    "val_recall": "macro recall on validation, 0..1",
-    "val_f1": "macro F1 on validation, 0..1",
-    "test_precision": "macro precision on test, 0..1",
-    "test_recall": "macro recall on test, 0..1",
-    "test_f1": "macro F1 on test, 0..1",
-    "val_comments": "number of validation comments",
-    "test_comments": "number of test comments",
-    "best_step": "optimizer step of the best checkpoint",
-    "last_step": "last optimizer step",
-    "stop": "completed or early_stopping",
-    "seconds": "process start to result, s",
-    "start_up_seconds": "process start to first optimizer step, s",
-    "peak_memory_bytes": "peak memory, bytes: on a GPU what torch allocated, on a CPU the resident set",
-    "trainable_parameters": "parameters of LoRA and head",
-    "dtype": "compute type in use",
-    "random_weights": "true: untrained weights, no result of the study",
-    "synthetic_data": "true: generated comments, no result of the study",
-    "settings": "those that can change a result and are not at their defaults",
-    "fingerprint": "identity of everything that can change the result",
-    "attempt": "the attempt that the row comes from",
-    "log": "store key of its log, or of its last progress",
-    "detail": "why a cell is not done",
+COLUMNS: dict[str, tuple[type, str]] = {
+    "model": (str, "registered name"),
+    "labels": (int, "number of labels"),
+    "samples": (int, "comments drawn, training and validation together"),
+    "seed": (int, "seed of the draw, the head and the training"),
+    "status": (str, "done, running, failed, lost, stale, unreadable or missing"),
+    "val_accuracy": (float, "validation accuracy at the best checkpoint, 0..1, as in the study"),
+    "test_accuracy": (float, "accuracy on the fixed test comments, 0..1"),
+    "val_precision": (float, "macro precision on validation, 0..1"),
+    "val_recall": (float, "macro recall on validation, 0..1"),
+    "val_f1": (float, "macro F1 on validation, 0..1"),
+    "test_precision": (float, "macro precision on test, 0..1"),
+    "test_recall": (float, "macro recall on test, 0..1"),
+    "test_f1": (float, "macro F1 on test, 0..1"),
+    "val_comments": (int, "number of validation comments"),
+    "test_comments": (int, "number of test comments"),
+    "best_step": (int, "optimizer step of the best checkpoint"),
+    "last_step": (int, "last optimizer step"),
+    "stop": (str, "completed or early_stopping"),
+    "seconds": (float, "process start to result, s"),
+    "start_up_seconds": (float, "process start to first optimizer step, s"),
+    "peak_memory_bytes": (int, "peak memory, bytes: on a GPU what torch allocated, on a CPU the resident set"),
+    "trainable_parameters": (int, "parameters of LoRA and head"),
+    "dtype": (str, "compute type in use"),
+    "random_weights": (bool, "true: untrained weights, no result of the study"),
+    "synthetic_data": (bool, "true: generated comments, no result of the study"),
+    "settings": (str, "those that can change a result and are not at their defaults"),
+    "fingerprint": (str, "identity of everything that can change the result"),
+    "attempt": (str, "the attempt that the row comes from"),
+    "log": (str, "store key of its log, or of its last progress"),
+    "detail": (str, "why a cell is not done"),
 }
-"""The columns of results.csv and what they hold."""
+"""The columns of results.csv and results.parquet: the type of their values and what they hold."""
 
 Row = dict[str, Any]
 """Column -> value, for every column."""

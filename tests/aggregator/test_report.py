@@ -6,6 +6,8 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from aggregator.cli import main
@@ -13,9 +15,9 @@ from aggregator.table import COLUMNS
 from contract.store import LOG, PROGRESS, attempt_key, open_store, run_key
 from tests import factories
 from tests.aggregator import study
-from tests.aggregator.desk import Desk
+from tests.aggregator.desk import PLUMBING, Desk
 
-FILES = {"heatmap.png", "heatmap.svg", "results.csv", "results.md", "report.html"}
+FILES = {"heatmap.png", "heatmap.svg", "results.csv", "results.parquet", "results.md", "results.tex", "report.html"}
 FIGURES = {"heatmap-test.png", "heatmap-test.svg", "curves.png", "curves.svg"}
 
 
@@ -32,6 +34,8 @@ def test_every_figure_is_a_file_when_asked_for(desk: Desk):
     study.fill(desk.store, desk.tasks, damage=False)
     desk.report("--figures")
     assert {path.name for path in desk.out.iterdir()} == FILES | FIGURES
+    desk.report()
+    assert {path.name for path in desk.out.iterdir()} == FILES, "a figure of an older report stays behind"
 
 
 def test_an_empty_store_ends_with_3_and_a_report_of_missing_cells(desk: Desk):
@@ -111,6 +115,61 @@ def test_a_finished_row_holds_the_result(desk: Desk):
         "log": "",
         "detail": "",
     }
+
+
+def test_parquet_has_the_same_rows_with_their_types_and_their_meaning(desk: Desk):
+    desk.grid(seeds=[0, 1])
+    study.fill(desk.store, desk.tasks)
+    desk.report()
+    table = pq.read_table(desk.out / "results.parquet")
+    rows = [{name: "" if value is None else value for name, value in row.items()} for row in table.to_pylist()]
+    as_text = [{k: str(v).lower() if isinstance(v, bool) else str(v) for k, v in row.items()} for row in rows]
+    assert as_text == desk.rows()
+    types = {name: str(table.schema.field(name).type) for name in ("seed", "test_accuracy", "random_weights", "detail")}
+    assert types == {"seed": "int64", "test_accuracy": "double", "random_weights": "bool", "detail": "string"}
+    assert table.schema.field("test_f1").metadata == {b"description": b"macro F1 on test, 0..1"}
+    assert "- test_f1: macro F1 on test, 0..1\n" in desk.text("results.md")
+
+
+class TestLatex:
+    def lines(self, desk: Desk) -> dict[tuple[str, str], list[str]]:
+        """(labels, samples) -> the models' columns."""
+        rows = [
+            line.removesuffix(r" \\").split(" & ") for line in desk.text("results.tex").splitlines() if " & " in line
+        ]
+        assert {len(row) for row in rows} == {5}
+        return {(row[0], row[1]): row[3:] for row in rows}
+
+    def test_a_row_a_subset_a_column_a_model(self, desk: Desk):
+        first, second = desk.tasks[0], desk.tasks[4]
+        assert (first.cell.model, second.cell.model) == ("gemma3", "bert")
+        factories.publish(desk.store, study.answered(desk.store, factories.success(first), np.ones((2, 50), bool)))
+        factories.publish(desk.store, study.answered(desk.store, factories.success(second), np.eye(2, 50) > 0))
+        factories.publish(desk.store, factories.failure(desk.tasks[1]))
+        desk.report()
+        rows = self.lines(desk)
+        assert rows["labels", "samples"] == ["Gemma 3 (1B)", "BERT (110M)"]
+        assert rows["2", "800"] == [r"\textbf{100.0} [96.3, 100.0]", "2.0 [0.6, 7.0]"]
+        assert rows["2", "1600"] == ["failed", "missing"]
+
+    def test_seeds_that_are_not_done_are_said(self, desk: Desk):
+        desk.grid(seeds=[0, 1])
+        factories.publish(desk.store, factories.success(desk.tasks[0]))
+        desk.report()
+        assert self.lines(desk)["2", "800"][0] == "76.0 [66.8, 83.3] (1/2 seeds)"
+
+    def test_plumbing_is_marked(self, desk: Desk):
+        desk.grid(**PLUMBING)
+        study.fill(desk.store, desk.tasks, damage=False)
+        desk.report()
+        assert r"\textbf{RANDOM WEIGHTS - plumbing, not results" in desk.text("results.tex")
+        assert "BERT (110M) (random weights)" in desk.text("results.tex")
+
+    def test_what_latex_would_take_for_a_command_is_escaped(self, desk: Desk):
+        tasks = desk.record(run="50-percent_off")
+        study.fill(desk.store, tasks, damage=False)
+        desk.report("--run", "50-percent_off", grid=False)
+        assert r"Run 50-percent\_off: test accuracy in percent with its 95 \% interval" in desk.text("results.tex")
 
 
 def test_a_failed_row_holds_the_reason_and_no_number(desk: Desk):

@@ -9,7 +9,7 @@ import numpy as np
 
 from aggregator.boxes import Box
 from aggregator.predictions import Answers, Predictions
-from aggregator.resample import percentiles, resampled_means
+from aggregator.resample import draw_seeds, percentiles
 
 _UPPER = 0.975
 
@@ -38,7 +38,7 @@ def bootstrapped(box: Box, predictions: Predictions) -> Interval | None:
     usable = [found for found in answers if isinstance(found, Answers)]
     if len(usable) < max(2, len(answers)) or len({found.ids for found in usable}) > 1:
         return None
-    means = resampled_means(np.array([found.right for found in usable], dtype=np.float32))
+    means = draw_seeds(np.array([found.resampled for found in usable]))
     return Interval(*percentiles(means), f"{len(usable)} seeds, bootstrap") if np.ptp(means) else None
 
 

@@ -14,7 +14,7 @@ from aggregator.boxes import Box, Boxes, Subset, subsets_of
 from aggregator.inference import ALPHA, crossed, holm, mcnemar
 from aggregator.marks import Marks
 from aggregator.predictions import Answers, Predictions, Refused
-from aggregator.resample import percentiles, resampled_means
+from aggregator.resample import draw_seeds, percentiles
 
 BySeed = Mapping[int, Answers]
 
@@ -90,10 +90,9 @@ def _pair(first: str, second: str, of_first: BySeed, of_second: BySeed) -> Pair 
     if not shared:
         return None
     left, right = (np.array([answers[seed].right for seed in shared]) for answers in (of_first, of_second))
-    difference = left.astype(np.float32) - right
-    low, high = percentiles(resampled_means(difference))
-    p = mcnemar(left[0], right[0]) if len(shared) == 1 else crossed(difference.astype(float) / left.shape[1]).p
-    return Pair(first, second, float(difference.mean(dtype=float)), low, high, p, len(shared))
+    drawn = np.array([of_first[seed].resampled - of_second[seed].resampled for seed in shared])
+    p = mcnemar(left[0], right[0]) if len(shared) == 1 else crossed((left - 1.0 * right) / left.shape[1]).p
+    return Pair(first, second, float(left.mean() - right.mean()), *percentiles(draw_seeds(drawn)), p, len(shared))
 
 
 def corrected(pairs: Sequence[Pair]) -> tuple[Pair, ...]:

@@ -8,11 +8,12 @@ import io
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from aggregator.resample import Values, draw_comments
 from contract.result import Split, Success, artifact
 from contract.store import PREDICTIONS, Store
 
@@ -28,6 +29,11 @@ class Answers:
 
     ids: tuple[str, ...]
     right: NDArray[np.bool_]
+
+    @cached_property
+    def resampled(self) -> Values:
+        """The accuracy in each draw of the bootstrap; every pair and interval of the cell goes by the same ones."""
+        return draw_comments(self.right)
 
 
 @dataclass(frozen=True)

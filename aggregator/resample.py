@@ -6,7 +6,7 @@ give the same report.
 """
 
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +18,14 @@ _TAILS = (0.025, 0.975)
 Values = NDArray[np.float32]
 
 
-def resampled_means(scores: Values) -> Values:
-    """The mean of `scores`, seeds x comments, in each of RESAMPLES draws."""
-    seeds, comments = scores.shape
-    by_seed = _counts("comments", comments) @ scores.T
-    return np.asarray((by_seed * _counts("seeds", seeds)).sum(axis=1) / scores.size)
+def draw_comments(scores: NDArray[Any]) -> Values:
+    """The mean of one cell's scores of its comments, in each of RESAMPLES draws."""
+    return np.asarray(_counts("comments", len(scores)) @ scores.astype(np.float32) / len(scores))
+
+
+def draw_seeds(means: Values) -> Values:
+    """Of seeds x RESAMPLES from `draw_comments` the mean over seeds, these being drawn too; a difference will do."""
+    return np.asarray((_counts("seeds", len(means)) * means.T).mean(axis=1))
 
 
 def percentiles(means: Values) -> tuple[float, float]:

@@ -23,7 +23,7 @@ Coordinate = Literal["labels", "samples"]
 Weighted = Sequence[Sequence[tuple[float, Success]]]
 """Units of cells, each with the weight of its accuracy; in the same order for every model."""
 
-_BEHIND = ("behind the first", "95 % interval", "p, corrected")
+_BEHIND = ("behind", "95 % interval", "p")
 _TOO_FEW_MODELS = "Cannot be told: fewer than two models have finished a cell."
 
 
@@ -151,7 +151,7 @@ def model_comparison(successes: Sequence[Success], predictions: Predictions) -> 
         f"Over {_count(len(cells), 'cell')} that each of {len(ranks)} models finished, {titles([ranks[0].model])} has "
         f"the highest mean test accuracy, {ranks[0].value:.1f} %, {_standing(ranks)}.{_own_settings(shared)}"
     )
-    return Trend(name, words, ("model", "mean test accuracy, %", *_BEHIND), _rows(ranks))
+    return Trend(name, words, ("model", "mean, %", *_BEHIND), _rows(ranks))
 
 
 def robustness(successes: Sequence[Success], predictions: Predictions) -> Trend:

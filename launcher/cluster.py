@@ -122,7 +122,7 @@ class Cluster:
         """Whom the API server takes us for; None where it does not say."""
         body = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
         answer = self._ask("create", _WHO, body=body, accept=_HIDDEN)
-        return None if isinstance(answer, Refusal) else str(answer["status"]["userInfo"]["username"])
+        return None if isinstance(answer, Refusal) else str(json.loads(answer)["status"]["userInfo"]["username"])
 
     def may(self, permission: Permission) -> bool:
         """Whether we hold the permission in the namespace. To ask is granted to everybody (system:basic-user)."""
@@ -134,7 +134,7 @@ class Cluster:
             "spec": {"resourceAttributes": asked | ({"subresource": subresource} if subresource else {})},
         }
         answer = self._ask("create", _MAY, body=body)
-        return not isinstance(answer, Refusal) and bool(answer["status"]["allowed"])
+        return not isinstance(answer, Refusal) and bool(json.loads(answer)["status"]["allowed"])
 
     def has_namespace(self) -> bool | None:
         """None where we may not look."""
@@ -147,7 +147,7 @@ class Cluster:
     def nodes(self) -> list[Node] | None:
         """All of the cluster; None where we may not look."""
         answer = self._ask("list", _NODES, accept=frozenset({HTTPStatus.FORBIDDEN}))
-        return None if isinstance(answer, Refusal) else list(map(read_node, answer["items"]))
+        return None if isinstance(answer, Refusal) else list(map(read_node, json.loads(answer)["items"]))
 
     def _has(self, path: str) -> bool | None:
         answer = self._ask("get", path, accept=_HIDDEN)

@@ -41,6 +41,7 @@ class Overrides(Settings):
     data: dict[str, Any] = {}
     model: dict[str, Any] = {}
     train: dict[str, Any] = {}
+    checkpoint: dict[str, Any] = {}
 
     def over(self, base: "Overrides") -> "Overrides":
         """These settings, and where they are silent those of `base`."""
@@ -82,6 +83,7 @@ class Grid(BaseModel):
     data: dict[str, Any] = {}
     model: dict[str, Any] = {}
     train: dict[str, Any] = {}
+    checkpoint: dict[str, Any] = {}
     per_model: dict[Annotated[str, AfterValidator(known_model)], Overrides] = {}
     exclude: tuple[Selector, ...] = ()
 
@@ -114,7 +116,7 @@ class Grid(BaseModel):
         return any(selector.matches(cell) for selector in self.exclude)
 
     def _settings(self, model: str) -> dict[str, Any]:
-        shared = Overrides(hyper=self.hyper, data=self.data, model=self.model, train=self.train)
+        shared = Overrides(**{group: getattr(self, group) for group in Overrides.model_fields})
         return self.per_model.get(model, Overrides()).over(shared).model_dump()
 
     def _task(self, settings: dict[str, Any], **coordinates: Any) -> Task:

@@ -106,6 +106,8 @@ class Training(Record):
     last_step: int
     planned_steps: int
     stop: Stop
+    resumed_from_step: int | None = None
+    """The step at which this attempt took over from a stopped one; None when it trained from the start."""
     tokens_seen: int
     """Tokens of training comments that went through the model, padding left out."""
     longest_comment: int
@@ -179,9 +181,9 @@ class Success(Document):
     training: Training
     splits: Splits
     seconds: dict[str, float]
-    """Wall time by phase, in the order they ran."""
+    """Wall time by phase, in the order they ran; of the attempt that published, without those before it."""
     start_up_seconds: float
-    """From process start to the first optimizer step."""
+    """From process start to the attempt's first optimizer step."""
     provenance: Provenance
     artifacts: dict[str, Artifact]
     """By file name: adapter, predictions, log."""

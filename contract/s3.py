@@ -58,8 +58,7 @@ class S3Store:
         key = f".probe-{uuid4().hex}"
         with self._as_bad_input():
             once, again = self.publish(key, b"probe"), self.publish(key, b"probe again")
-            with self._translated("delete", key):
-                self._client.delete_object(Bucket=self._bucket, Key=self._prefix + key)
+            self.delete(key)
         if not once or again:
             raise BadInput(
                 f"RESULTS_URI={self.uri} ignores If-None-Match: two attempts could overwrite each other's result; "
@@ -100,6 +99,11 @@ class S3Store:
             pages = self._client.get_paginator("list_objects_v2")
             for page in pages.paginate(Bucket=self._bucket, Prefix=self._prefix + prefix):
                 yield from (entry["Key"].removeprefix(self._prefix) for entry in page.get("Contents", []))
+
+    def delete(self, key: str) -> None:
+        """Remove it, if it is there."""
+        with self._translated("delete", key):
+            self._client.delete_object(Bucket=self._bucket, Key=self._prefix + key)
 
     def _put_if_absent(self, key: str, data: bytes) -> bool | None:
         """None when another writer was in the middle of it: S3 says 409 and wants the request again."""

@@ -3,6 +3,7 @@
 results/<cell-id>/<fingerprint>.json                     a Success, written last and once
 attempts/<cell-id>/<fingerprint>/<attempt>/...           artifacts, progress.json, failure.json of one attempt
 pods/<cell-id>/<fingerprint>/<uid>.json                  a PodFailure, written once, by a launcher that saw the pod
+checkpoints/<cell-id>/<fingerprint>/<attempt>/<step>/... what a training needs to go on, until its result is published
 runs/<run>.json                                          what a submit asked for
 images/<run>/<hash of the image's name>.json             which image a tag stands for in this run
 held/<run>/<namespace>/<owner>.json                      cells whose Jobs wait for another cell to succeed
@@ -25,6 +26,7 @@ from contract.exits import BadInput, StoreFailed
 RESULTS = "results/"
 ATTEMPTS = "attempts/"
 PODS = "pods/"
+CHECKPOINTS = "checkpoints/"
 _UNFINISHED = ".tmp-"
 
 
@@ -41,6 +43,11 @@ def attempt_key(cell_id: str, fingerprint: str, attempt: str, name: str) -> str:
 def pod_failure_key(cell_id: str, fingerprint: str, uid: str) -> str:
     """Where the failure of one pod lives."""
     return f"{PODS}{cell_id}/{fingerprint}/{uid}.json"
+
+
+def checkpoint_key(cell_id: str, fingerprint: str, attempt: str, step: int, name: str) -> str:
+    """Where a part of one checkpoint lives; attempts that overlap never write to the same place."""
+    return f"{CHECKPOINTS}{cell_id}/{fingerprint}/{attempt}/{step}/{name}"
 
 
 def run_key(run: str) -> str:
@@ -69,6 +76,23 @@ class AttemptFile:
     name: str
 
 
+@dataclass(frozen=True)
+class CheckpointPart:
+    """What the key of a part of a checkpoint says."""
+
+    key: str
+    cell_id: str
+    fingerprint: str
+    attempt: str
+    step: str
+    name: str
+
+    @property
+    def checkpoint(self) -> str:
+        """The beginning of the keys of all parts of its checkpoint."""
+        return self.key.removesuffix(self.name)
+
+
 def results_by_cell(keys: Iterable[str]) -> dict[str, list[str]]:
     """Cell id -> fingerprints, from the keys under RESULTS."""
     found: dict[str, list[str]] = defaultdict(list)
@@ -93,10 +117,17 @@ def attempt_file(key: str) -> AttemptFile | None:
     return AttemptFile(key, *parts) if len(parts) == 4 else None
 
 
+def checkpoint_part(key: str) -> CheckpointPart | None:
+    """The parts of a key under CHECKPOINTS; None for a file that no trainer wrote."""
+    parts = key.removeprefix(CHECKPOINTS).split("/")
+    return CheckpointPart(key, *parts) if len(parts) == 5 else None
+
+
 FAILURE = "failure.json"
 PROGRESS = "progress.json"
 LOG = "log.txt"
 PREDICTIONS = "predictions.csv"
+MANIFEST = "manifest.json"
 
 
 class Store(Protocol):
@@ -118,6 +149,9 @@ class Store(Protocol):
 
     def list(self, prefix: str) -> Iterator[str]:
         """The keys that begin with `prefix`, sorted."""
+
+    def delete(self, key: str) -> None:
+        """Remove it; nothing there is no failure."""
 
 
 def open_store(uri: str, tries: int | None = None) -> Store:
@@ -192,6 +226,15 @@ class DirStore:
         paths = (Path(parent) / name for parent, _, names in walk for name in names)
         keys = sorted(path.relative_to(self.root).as_posix() for path in paths if not path.name.startswith(_UNFINISHED))
         return (key for key in keys if key.startswith(prefix))
+
+    def delete(self, key: str) -> None:
+        """Remove it, if it is there. Folders stay: somebody may be about to write into one."""
+        try:
+            (self.root / key).unlink()
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except OSError as error:
+            raise StoreFailed(f"cannot delete {self.root / key}: {error.strerror}") from error
 
     @contextmanager
     def _written_aside(self, key: str, data: bytes) -> Iterator[Path]:

@@ -1,14 +1,23 @@
 """A task: everything that one cell's program needs to know, and nothing else.
 
 The launcher writes a task as environment variables (`to_env`), the trainer reads the same variables back.
-What can change a result goes into `fingerprint()`; what cannot (threads, the store, the log) does not.
+What can change a result goes into `fingerprint()`; what cannot (threads, checkpoints, the store, the log) does not.
 """
 
 import hashlib
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 
 from contract.cell import EMOTIONS, Cell
@@ -98,6 +107,15 @@ class Train(Settings):
     """CPU threads; unset: every processor that the process may use."""
 
 
+class Checkpoint(Settings):
+    """How a training is saved, so that another attempt goes on where it was stopped."""
+
+    minutes: NonNegativeFloat = 10.0
+    """Time between two checkpoints: what a killed cell loses at most; 0: saved only when SIGTERM stops it."""
+    grace_seconds: PositiveFloat = 90.0
+    """Time after SIGTERM to save a checkpoint or to publish; less than whoever sent it waits before SIGKILL."""
+
+
 class Results(Settings):
     """Where results go."""
 
@@ -121,6 +139,7 @@ class Task(Settings):
     data: Data = Data()
     model: Model = Model()
     train: Train = Train()
+    checkpoint: Checkpoint = Checkpoint()
     results: Results
     log: Log = Log()
 

@@ -78,3 +78,18 @@ class StoreSuite:
             finally:
                 stop.set()
             writing.result()
+
+    def test_what_is_deleted_is_gone_and_may_be_written_again(self, store: Store):
+        for key in ("a/1", "a/2"):
+            store.put(key, b"x")
+        store.delete("a/1")
+        assert store.get("a/1") is None
+        assert list(store.list("")) == ["a/2"]
+        assert store.publish("a/1", b"again")
+        assert store.get("a/1") == b"again"
+
+    def test_deleting_nothing_is_no_failure(self, store: Store):
+        store.put("a/1", b"x")
+        for key in ("a/1", "a/1", "a/2", "b/c/d", "a/1/below-a-file"):
+            store.delete(key)
+        assert list(store.list("")) == []

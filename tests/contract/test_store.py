@@ -11,7 +11,17 @@ from pathlib import Path
 import pytest
 
 from contract.exits import BadInput, StoreFailed
-from contract.store import DirStore, Store, attempt_file, attempt_key, open_store, result_key, results_by_cell
+from contract.store import (
+    DirStore,
+    Store,
+    attempt_file,
+    attempt_key,
+    checkpoint_key,
+    checkpoint_part,
+    open_store,
+    result_key,
+    results_by_cell,
+)
 from tests.contract.store_suite import StoreSuite
 
 
@@ -27,6 +37,11 @@ def test_keys_are_read_back_by_the_module_that_writes_them():
     assert (file.cell_id, file.fingerprint, file.attempt, file.name) == ("bert-l2", "f00", "a1", "log.txt")
     assert results_by_cell([result_key("bert-l2", "f00"), result_key("bert-l2", "f01")]) == {"bert-l2": ["f00", "f01"]}
     assert attempt_file("attempts/stray.txt") is None
+    part = checkpoint_part(checkpoint_key("bert-l2", "f00", "a1", 120, "optimizer.pt"))
+    assert part is not None
+    assert (part.cell_id, part.fingerprint, part.attempt, part.name) == ("bert-l2", "f00", "a1", "optimizer.pt")
+    assert part.checkpoint == "checkpoints/bert-l2/f00/a1/120/"
+    assert checkpoint_part("checkpoints/bert-l2/stray.txt") is None
 
 
 @pytest.mark.parametrize(
@@ -84,6 +99,9 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path):
     for write in (store.publish, store.put):
         with pytest.raises(StoreFailed, match=r"cannot write .*results/a/1\.json"):
             write("results/a/1.json", b"x")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(StoreFailed, match=r"cannot delete .*folder"):
+        DirStore(tmp_path).delete("folder")
     assert (tmp_path / "file").read_text() == "in the way"
 
 

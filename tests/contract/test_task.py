@@ -41,6 +41,8 @@ ANOTHER_VALUE: dict[tuple[str, str], Any] = {
     ("model", "double_quant"): False,
     ("train", "engine"): "another",
     ("train", "threads"): 7,
+    ("checkpoint", "minutes"): 0.0,
+    ("checkpoint", "grace_seconds"): 5.0,
     ("results", "uri"): "s3://elsewhere/x",
     ("log", "format"): "json",
     ("log", "progress_seconds"): 1.0,
@@ -51,6 +53,8 @@ CANNOT_CHANGE_A_RESULT = {
     ("data", "source"),  # a folder is known by its revision
     ("model", "weights"),
     ("train", "threads"),
+    ("checkpoint", "minutes"),
+    ("checkpoint", "grace_seconds"),
     ("results", "uri"),
     ("log", "format"),
     ("log", "progress_seconds"),

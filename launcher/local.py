@@ -21,6 +21,8 @@ from launcher.gpus import VISIBLE
 _POLL_SECONDS = 0.2
 _LOOK_SECONDS = 2.0
 _GRACE_SECONDS = 10.0
+"""Between SIGTERM and SIGKILL. A cell is told of less, so that it ends by itself and leaves its reason."""
+_CELL_GRACE_SECONDS = 8.0
 _OUTPUT_LINES = 15
 
 
@@ -150,12 +152,16 @@ class LocalRunner:
 def child_environment(task: Task, threads: int, gpu: str | None, environ: Mapping[str, str]) -> dict[str, str]:
     """`environ` with the task in place of all that it held for a cell, rightly spelled or not.
 
-    Somebody watches a local cell and one disk takes its progress, so it reports every two seconds; `threads` counts
-    where the task leaves them open.
+    Somebody watches a local cell and one disk takes its progress, so it reports every two seconds, and saves its
+    training sooner after Ctrl-C; `threads` counts where the task leaves them open.
     """
     foreign = {IMAGE, *strangers(environ), *(env_name(*path) for path in setting_fields())}
     kept = {name: value for name, value in environ.items() if name not in foreign}
-    here = {env_name("log", "progress_seconds"): "2", env_name("train", "threads"): str(task.train.threads or threads)}
+    here = {
+        env_name("log", "progress_seconds"): "2",
+        env_name("checkpoint", "grace_seconds"): str(_CELL_GRACE_SECONDS),
+        env_name("train", "threads"): str(task.train.threads or threads),
+    }
     return kept | ({} if gpu is None else {VISIBLE: gpu}) | task.to_env() | here
 
 

@@ -70,11 +70,12 @@ def estimate(steps: Sequence[Step], measured: "Measured") -> Estimate:
 class Measured:
     """Seconds of finished cells: of the same model and work, else of the same model, scaled by its work.
 
-    Work is the number of comments that a training goes through.
+    Work is the number of comments that a training goes through. A resumed cell does not say what it took in all.
     """
 
     def __init__(self, finished: Iterable[Success]) -> None:
-        self._seconds = {(success.cell.model, _work_done(success)): success.provenance.seconds for success in finished}
+        whole = (success for success in finished if success.training.resumed_from_step is None)
+        self._seconds = {(success.cell.model, _work_done(success)): success.provenance.seconds for success in whole}
 
     def seconds_for(self, task: Task) -> float | None:
         """Expected seconds of the cell, start-up included; None when its model was never measured."""

@@ -18,8 +18,13 @@ _ADAPTER_FILES = ("adapter_model.safetensors", "adapter_config.json")
 def adapter_files(model: PeftModel) -> dict[str, bytes]:
     """LoRA and the head as PEFT saves them: safetensors and their configuration."""
     with TemporaryDirectory(prefix="adapter-") as folder:
-        model.save_pretrained(folder, save_embedding_layers=False)  # embeddings are never trained
+        save_adapter(model, Path(folder))
         return {name: (Path(folder) / name).read_bytes() for name in _ADAPTER_FILES}
+
+
+def save_adapter(model: PeftModel, folder: Path) -> None:
+    """LoRA and the head. Embeddings are never trained; left to itself PEFT would ask the hub about them."""
+    model.save_pretrained(str(folder), save_embedding_layers=False)
 
 
 def predictions_csv(comments: list[Comment], labels: tuple[str, ...], probabilities: NDArray[np.float64]) -> bytes:

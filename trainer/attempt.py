@@ -48,7 +48,7 @@ def attempt(task: Task, store: Store) -> ExitCode:
     if _is_published(task, store):
         journal.event("already-published", cell=task.cell.id, fingerprint=task.fingerprint())
         return OK
-    termination = Termination()
+    termination = Termination(task.checkpoint.grace_seconds)
     termination.watch()
     with journal.pulse():
         try:

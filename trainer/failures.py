@@ -2,6 +2,9 @@
 
 import re
 import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 from contract.exits import (
@@ -59,12 +62,29 @@ class Termination:
     whatever error ends a cell after SIGTERM counts as its consequence.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, grace_seconds: float) -> None:
         self.arrived = False
+        self.saved_step: int | None = None
+        """The step at which another attempt can go on."""
+        self._deferring = False
+        self._raised = False
+        self._grace_is_over = False
+        self._grace = threading.Timer(grace_seconds, self._end_grace)
+        self._grace.daemon = True
 
     def watch(self) -> None:
         """From now on SIGTERM ends the cell under a name of its own."""
         signal.signal(signal.SIGTERM, self._arrive)
+
+    @contextmanager
+    def deferred(self) -> Iterator[None]:
+        """Inside, SIGTERM is raised by `check`, or wherever the main thread is when the grace period is over."""
+        self._deferring = True
+        try:
+            yield
+        finally:
+            self._deferring = False
+            self._grace.cancel()
 
     def check(self) -> None:
         """Raises Preempted once SIGTERM has arrived."""
@@ -80,9 +100,21 @@ class Termination:
         return preempted
 
     def _arrive(self, _signal: int, _frame: FrameType | None) -> None:
-        if not self.arrived:
-            self.arrived = True
+        first, self.arrived = not self.arrived, True
+        if self._deferring and not self._grace_is_over:
+            if first:
+                self._grace.start()
+        elif not self._raised:
+            self._raised = True
             raise self._preempted()
 
+    def _end_grace(self) -> None:
+        self._grace_is_over = True
+        # To the main thread itself: a signal that another thread takes does not interrupt what this one waits for.
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+
     def _preempted(self) -> Preempted:
-        return Preempted("stopped by SIGTERM: an interrupted submit, or the machine is needed elsewhere; run it again")
+        saved = "nothing was saved yet" if self.saved_step is None else f"checkpoint at step {self.saved_step} saved"
+        return Preempted(
+            f"stopped by SIGTERM: an interrupted submit, or the machine is needed elsewhere; {saved}; run it again"
+        )

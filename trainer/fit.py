@@ -4,9 +4,11 @@ This is the reference engine. Another one must prove itself equal to it behind t
 """
 
 import math
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
@@ -14,6 +16,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from peft import PeftModel
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
 from transformers import (
     DataCollatorWithPadding,
     EvalPrediction,
@@ -25,12 +29,15 @@ from transformers import (
     TrainerState,
     TrainingArguments,
 )
+from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from contract.result import Evaluation, Metrics, Stop
 from contract.task import Hyper
+from trainer.artifacts import save_adapter
 from trainer.encode import EVALUATION_BATCH, EncodedRow, softmax
 from trainer.failures import NonFiniteLoss
 from trainer.machine import Precision
+from trainer.snapshot import BEST_WEIGHTS, MEMORY, Memory, Snapshot, read_folder, write_folder
 
 EVALUATIONS_PER_EPOCH = 5
 
@@ -48,6 +55,16 @@ class Watchers(Protocol):
         """After each look at the validation split."""
 
 
+class Keeper(Protocol):
+    """Who keeps the training's state, so that another attempt can go on from there."""
+
+    def is_due(self) -> bool:
+        """Asked after each optimizer step but the last: whether to save now."""
+
+    def keep(self, snapshot: Snapshot) -> None:
+        """The state after the step, its evaluation included. What this raises ends the training."""
+
+
 @dataclass(frozen=True)
 class Fitted:
     """A finished training. The model holds the weights of `best_step`."""
@@ -61,7 +78,8 @@ class Fitted:
     step_losses: list[float]
     """Mean training loss of each optimizer step."""
     first_step_at: float
-    """time.time() when the first optimizer step was done."""
+    """time.time() when the first optimizer step of this call was done."""
+    resumed_from_step: int | None
 
 
 @dataclass
@@ -108,11 +126,15 @@ class WatchedTrainer(Trainer):
         self.micro_losses.append(loss)
         return loss
 
+    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
+        """The adapter alone. Trainer's own adds the tokenizer and a pickle of the arguments, and may ask the hub."""
+        save_adapter(self.model, Path(output_dir or self.args.output_dir))
+
 
 class Watch(TrainerCallback):
-    """Evaluates at the end too, records history, keeps the best weights, stops when patience runs out."""
+    """Evaluates at the end too, records history, keeps the best weights, stops when patience runs out, has it saved."""
 
-    def __init__(self, hyper: Hyper, watchers: Watchers) -> None:
+    def __init__(self, hyper: Hyper, watchers: Watchers, keeper: Keeper) -> None:
         self.best = BestWeights()
         self.history: list[Evaluation] = []
         self.step_losses: list[float] = []
@@ -122,6 +144,7 @@ class Watch(TrainerCallback):
         self.trainer: WatchedTrainer
         self._patience = hyper.early_stopping_patience
         self._watchers = watchers
+        self._keeper = keeper
         self._unread: list[torch.Tensor] = []
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
@@ -131,22 +154,54 @@ class Watch(TrainerCallback):
         self.trainer.micro_losses.clear()
         if state.global_step >= state.max_steps:
             control.should_evaluate = True
+        else:  # what follows the last step takes no longer than saving it
+            control.should_save = self._keeper.is_due()
         self._watchers.on_step(state.global_step, state.max_steps)
 
     def on_evaluate(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, metrics: dict[str, float], **_: Any
     ) -> None:
         """After each look at the validation split. Raises NonFiniteLoss."""
-        evaluation = self._evaluation(state, metrics, self._read_back())
+        self._read_back()
+        evaluation = self._evaluation(state, metrics)
         self.history.append(evaluation)
         self._watchers.on_evaluation(evaluation)
         self.best.consider(self.trainer.model, evaluation)
         if self.best.evaluations_since >= self._patience and state.global_step < state.max_steps:
             self.stop = "early_stopping"
             control.should_training_stop = True
+            control.should_save = False
 
-    def _read_back(self) -> list[float]:
-        """Losses of the steps since the last evaluation: one transfer from the device for all of them."""
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """After Trainer has saved its part, which comes after the step's evaluation."""
+        self._read_back()
+        folder = Path(args.output_dir) / f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}"
+        files = read_folder(folder)
+        shutil.rmtree(folder)
+        self._keeper.keep(Snapshot(state.global_step, files | self._remembered()))
+
+    def recall(self, snapshot: Snapshot) -> None:
+        """Know what the watch knew when the snapshot was taken."""
+        memory = Memory.model_validate_json(snapshot.files[MEMORY])
+        self.history, self.step_losses, self.tokens_seen = memory.history, memory.step_losses, memory.tokens_seen
+        weights = load_tensors(snapshot.files[BEST_WEIGHTS])
+        self.best = BestWeights(memory.best_accuracy, memory.best_step, memory.evaluations_since_best, weights)
+
+    def _remembered(self) -> dict[str, bytes]:
+        memory = Memory(
+            history=self.history,
+            step_losses=self.step_losses,
+            tokens_seen=self.tokens_seen,
+            best_accuracy=self.best.accuracy,
+            best_step=self.best.step,
+            evaluations_since_best=self.best.evaluations_since,
+        )
+        return {MEMORY: memory.model_dump_json().encode(), BEST_WEIGHTS: save_tensors(self.best.weights)}
+
+    def _read_back(self) -> None:
+        """Losses of the steps since the last time: one transfer from the device for all of them."""
+        if not self._unread:
+            return
         losses: list[float] = torch.stack(self._unread).double().tolist()
         self.tokens_seen += int(torch.stack(self.trainer.tokens).sum())
         self._unread.clear()
@@ -155,11 +210,11 @@ class Watch(TrainerCallback):
             if not math.isfinite(loss):
                 raise NonFiniteLoss(f"the training loss became {loss} at step {step}; try a lower learning_rate")
         self.step_losses += losses
-        return losses
 
-    def _evaluation(self, state: TrainerState, metrics: dict[str, float], losses: list[float]) -> Evaluation:
+    def _evaluation(self, state: TrainerState, metrics: dict[str, float]) -> Evaluation:
         if not math.isfinite(metrics["eval_loss"]):
             raise NonFiniteLoss(f"the validation loss became {metrics['eval_loss']} at step {state.global_step}")
+        losses = self.step_losses[self.history[-1].step if self.history else 0 :]
         return Evaluation(
             step=state.global_step,
             epoch=round(state.epoch or 0.0, 4),
@@ -180,12 +235,15 @@ def fit(
     precision: Precision,
     score: Score,
     watchers: Watchers,
+    keeper: Keeper,
+    resume: Snapshot | None = None,
 ) -> Fitted:
     """Train `model` in place and leave it with the weights of its best evaluation.
 
-    Raises NonFiniteLoss at the first evaluation that sees a loss which is no number.
+    With `resume` the training goes on from there, and ends as if it had never been stopped.
+    Raises NonFiniteLoss at the first evaluation or snapshot that sees a loss which is no number.
     """
-    watch = Watch(hyper, watchers)
+    watch = Watch(hyper, watchers, keeper)
     with TemporaryDirectory(prefix="trainer-") as folder:
         trainer = WatchedTrainer(
             model=model,
@@ -203,7 +261,7 @@ def fit(
         watch.trainer = trainer
         if trainer.accelerator.mixed_precision != ("bf16" if precision.name == "bf16" else "no"):
             raise RuntimeError(f"accelerate would train in {trainer.accelerator.mixed_precision}, not {precision.name}")
-        trainer.train()
+        trainer.train(resume_from_checkpoint=_unpacked(resume, watch, Path(folder)))
     watch.best.restore(model)
     return Fitted(
         history=watch.history,
@@ -214,7 +272,17 @@ def fit(
         tokens_seen=watch.tokens_seen,
         step_losses=watch.step_losses,
         first_step_at=watch.first_step_at,
+        resumed_from_step=resume.step if resume else None,
     )
+
+
+def _unpacked(resume: Snapshot | None, watch: Watch, folder: Path) -> str | None:
+    """Where Trainer finds its part of the snapshot; the watch has been given the rest."""
+    if resume is None:
+        return None
+    watch.recall(resume)
+    write_folder(resume, folder / "resume")
+    return str(folder / "resume")
 
 
 def steps_between_evaluations(hyper: Hyper, comments: int) -> int:

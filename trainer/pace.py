@@ -3,7 +3,6 @@
 from time import monotonic
 
 from contract.result import Evaluation
-from trainer.failures import Termination
 from trainer.journal import Journal
 
 _SECONDS_BETWEEN_LINES = 15.0
@@ -12,10 +11,10 @@ _SECONDS_BETWEEN_LINES = 15.0
 class Pace:
     """Watches one training. A line for each evaluation, and for steps at most one in 15 seconds."""
 
-    def __init__(self, journal: Journal, termination: Termination) -> None:
+    def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._termination = termination
-        self._first_step_at: float | None = None
+        self._first: tuple[int, float] | None = None
+        """The first step of this attempt, and when it was done."""
         self._line_at = 0.0
         self._step = 0
         self._planned = 0
@@ -24,15 +23,15 @@ class Pace:
         """Of the latest evaluation: reading the loss at every step would stop a GPU each time."""
 
     def on_step(self, step: int, planned_steps: int) -> None:
-        """After each optimizer step. Raises Preempted."""
-        self._termination.check()
+        """After each optimizer step."""
         now = monotonic()
-        if self._first_step_at is None:
-            self._first_step_at = now
+        if self._first is None:
+            self._first = (step, now)
             self._journal.event("first-step", planned=planned_steps)
         else:
             # Evaluations are inside this mean, so that the remaining time holds for the training as a whole.
-            self._speed = (step - 1) / (now - self._first_step_at)
+            first, at = self._first
+            self._speed = (step - first) / (now - at)
         self._step, self._planned = step, planned_steps
         self._journal.at_step(step, planned_steps, self._speed)
         if now - self._line_at >= _SECONDS_BETWEEN_LINES:

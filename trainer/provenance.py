@@ -47,7 +47,7 @@ def provenance(task: Task, attempt: str, device: str | None) -> Provenance:
     return Provenance(
         attempt=attempt,
         code_version=code_version(),
-        versions=_versions(),
+        versions=library_versions(),
         device=device,
         threads=threads_for(task),
         image=os.environ.get(IMAGE),
@@ -56,7 +56,8 @@ def provenance(task: Task, attempt: str, device: str | None) -> Provenance:
     )
 
 
-def _versions() -> dict[str, str]:
+def library_versions() -> dict[str, str]:
+    """Of every library that has a part in a result."""
     found = {}
     for package in _PACKAGES:
         try:

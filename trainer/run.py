@@ -6,6 +6,7 @@ Imports the training stack; trainer/attempt.py has checked the environment and l
 from dataclasses import asdict, dataclass
 
 import numpy as np
+import torch
 import transformers
 from numpy.typing import NDArray
 from peft import PeftModel
@@ -16,6 +17,7 @@ from contract.store import LOG, PREDICTIONS, Store
 from contract.task import Task
 from trainer import machine
 from trainer.artifacts import adapter_files, losses_csv, predictions_csv
+from trainer.checkpointer import Checkpointer
 from trainer.data import Comment, Dataset, split_record
 from trainer.encode import EncodedRow, encode, longest, predict
 from trainer.failures import Termination
@@ -23,7 +25,7 @@ from trainer.fit import Fitted, fit
 from trainer.journal import Journal
 from trainer.model import Anatomy, anatomy, load_qlora
 from trainer.pace import Pace
-from trainer.provenance import process_started_at, provenance
+from trainer.provenance import library_versions, process_started_at, provenance
 from trainer.publish import publish_success, put_artifacts
 from trainer.score import score
 
@@ -38,17 +40,22 @@ def run_cell(task: Task, dataset: Dataset, store: Store, journal: Journal, termi
         prepared = prepare(task, dataset)
     announce(prepared, journal)
 
-    with journal.phase("training"):
-        fitted = train(task, prepared, journal, termination)
+    # From here on SIGTERM finds something worth its grace period: a training to save, or one to publish.
+    with termination.deferred():
+        checkpointer = Checkpointer(store, task, journal, termination, conditions(prepared))
+        with journal.phase("training"):
+            fitted = train(task, prepared, journal, checkpointer)
 
-    with journal.phase("test"):
-        scores = examine(task, prepared)
-    journal.event("scored", validation=scores.validation.accuracy, test=scores.test.accuracy)
+        with journal.phase("test"):
+            scores = examine(task, prepared)
+        journal.event("scored", validation=scores.validation.accuracy, test=scores.test.accuracy)
 
-    with journal.phase("publish"):
-        files = artifact_files(task, prepared, fitted, scores, dataset, journal)
-        stored = put_artifacts(store, task, journal.attempt, files)
-    return publish_success(store, result(task, dataset, prepared, fitted, scores, stored, journal))
+        with journal.phase("publish"):
+            files = artifact_files(task, prepared, fitted, scores, dataset, journal)
+            stored = put_artifacts(store, task, journal.attempt, files)
+        published = publish_success(store, result(task, dataset, prepared, fitted, scores, stored, journal))
+        checkpointer.discard()
+    return published
 
 
 @dataclass(frozen=True)
@@ -100,8 +107,14 @@ def announce(prepared: Prepared, journal: Journal) -> None:
     )
 
 
-def train(task: Task, prepared: Prepared, journal: Journal, termination: Termination) -> Fitted:
-    """Fine-tune in place; afterwards the model holds its best checkpoint."""
+def conditions(prepared: Prepared) -> dict[str, str]:
+    """What has to be as it was for a saved training to go on as if it had never been stopped."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    return library_versions() | {"device": device, "dtype": prepared.precision.name}
+
+
+def train(task: Task, prepared: Prepared, journal: Journal, checkpointer: Checkpointer) -> Fitted:
+    """Fine-tune in place, from where an attempt before was stopped; afterwards the model holds its best weights."""
     fitted = fit(
         prepared.model,
         prepared.tokenizer,
@@ -111,7 +124,9 @@ def train(task: Task, prepared: Prepared, journal: Journal, termination: Termina
         seed=task.cell.seed,
         precision=prepared.precision,
         score=lambda true, probabilities: score(true, probabilities, task.labels),
-        watchers=Pace(journal, termination),
+        watchers=Pace(journal),
+        keeper=checkpointer,
+        resume=checkpointer.resume(),
     )
     journal.event("trained", best_step=fitted.best_step, last_step=fitted.last_step, stop=fitted.stop)
     return fitted
@@ -168,6 +183,7 @@ def result(
             last_step=fitted.last_step,
             planned_steps=fitted.planned_steps,
             stop=fitted.stop,
+            resumed_from_step=fitted.resumed_from_step,
             tokens_seen=fitted.tokens_seen,
             longest_comment=longest(comments, prepared.tokenizer),
             dtype=prepared.precision.name,

@@ -156,6 +156,14 @@ def test_a_result_of_other_settings_tells_how_long_it_takes(launcher: Launcher):
     assert plan["estimate"]["cell_seconds"] == pytest.approx(200, rel=0.02)
 
 
+def test_a_resumed_cell_does_not_tell_how_long_one_takes(launcher: Launcher):
+    """Its result counts the seconds of the last attempt only."""
+    finished = success(tasks_of(launcher)[0], seconds=100)
+    training = finished.training.model_copy(update={"resumed_from_step": 450})
+    publish(open_store(str(launcher.results)), finished.model_copy(update={"training": training}))
+    assert launcher.json("plan")["estimate"]["cell_seconds"] == 0
+
+
 def test_json_is_alone_on_stdout(launcher: Launcher):
     done = launcher("submit", "--yes", "--json")
     assert json.loads(done.stdout)["totals"] == {"done": 4}

@@ -13,7 +13,7 @@ import pytest
 from aggregator.predictions import Answers, read_predictions
 from contract.result import Failure, Progress, decode
 from contract.store import DirStore, open_store
-from tests.trainer.program import documents, environment, only, result_of, run
+from tests.trainer.program import await_event, documents, environment, only, result_of, run, running
 
 IMAGE = f"registry.example/trainer@sha256:{'0' * 64}"
 NAMESPACE = ["unshare", "--user", "--map-root-user", "--mount"]
@@ -119,38 +119,25 @@ def test_a_bucket_gets_the_same_result_as_a_folder(finished, minio, bucket, monk
 
 
 def test_sigterm_leaves_a_failure_its_progress_and_no_result(tmp_path: Path):
-    environ = environment(tmp_path, HYPER_EPOCHS="500", LOG_PROGRESS_SECONDS="0.2")
-    process = subprocess.Popen([sys.executable, "-m", "trainer"], env=environ, stdout=subprocess.PIPE, text=True)
-    try:
-        for line in process.stdout:
-            if " evaluation " in line:
-                break
+    with running(tmp_path, HYPER_EPOCHS="500", LOG_PROGRESS_SECONDS="0.2") as process:
+        await_event(process, "evaluation")
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=60)
-    finally:
-        process.kill()
     store = DirStore(tmp_path)
     assert process.returncode == 15
     assert list(store.list("results/")) == []
     failure = decode(store.get(only(documents(store, "failure.json"))), Failure)
     assert (failure.error, failure.exit_code) == ("preempted", 15)
-    assert failure.last_step > 0
+    assert f"checkpoint at step {failure.last_step} saved" in failure.message
     progress = decode(store.get(only(documents(store, "progress.json"))), Progress)
     assert progress.step >= failure.last_step > 0
     assert any("evaluation" in line for line in progress.log_tail)
 
 
 def test_a_killed_cell_leaves_what_it_last_did(tmp_path: Path):
-    environ = environment(tmp_path, HYPER_EPOCHS="500", LOG_PROGRESS_SECONDS="0.2")
-    process = subprocess.Popen([sys.executable, "-m", "trainer"], env=environ, stdout=subprocess.PIPE, text=True)
-    try:
-        for line in process.stdout:
-            if " evaluation " in line:
-                time.sleep(1)
-                break
-    finally:
-        process.kill()
-        process.communicate()
+    with running(tmp_path, HYPER_EPOCHS="500", LOG_PROGRESS_SECONDS="0.2") as process:
+        await_event(process, "evaluation")
+        time.sleep(1)
     store = DirStore(tmp_path)
     assert list(store.list("results/")) == []
     progress = decode(store.get(only(documents(store, "progress.json"))), Progress)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -13,7 +14,7 @@ from trainer.failures import Preempted, Termination, exit_code_of
 @pytest.fixture
 def termination() -> Iterator[Termination]:
     before = signal.getsignal(signal.SIGTERM)
-    watching = Termination()
+    watching = Termination(grace_seconds=60)
     watching.watch()
     yield watching
     signal.signal(signal.SIGTERM, before)
@@ -89,3 +90,30 @@ def test_an_error_that_a_library_made_of_it_ends_the_cell_as_preempted(terminati
     with pytest.raises(RuntimeError) as caught:
         wrap()
     assert exit_code_of(termination.explain(caught.value)).name == "preempted"
+
+
+def test_inside_deferred_sigterm_waits_until_it_is_asked_for(termination: Termination):
+    with termination.deferred():
+        sigterm()
+        assert termination.arrived
+        with pytest.raises(Preempted):
+            termination.check()
+
+
+def test_work_that_ends_within_the_grace_period_is_not_disturbed(termination: Termination):
+    with termination.deferred():
+        sigterm()
+        sigterm()
+    assert termination.arrived
+
+
+@pytest.mark.usefixtures("termination")
+def test_the_grace_period_ends_wherever_the_main_thread_is():
+    termination = Termination(grace_seconds=0.1)
+    termination.watch()
+    begun = time.monotonic()
+    with termination.deferred():
+        sigterm()
+        with pytest.raises(Preempted):
+            time.sleep(30)
+    assert time.monotonic() - begun < 20

@@ -1,71 +1,16 @@
 """The training loop: what it records, which weights it leaves behind, when it stops."""
 
 import math
-from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
 import torch
-import transformers
 
-from contract.result import Evaluation
 from contract.task import Hyper
-from tests.factories import metrics, task
-from trainer.data import load
-from trainer.encode import encode, predict
+from tests.factories import metrics
+from tests.trainer.small_cell import Cell
 from trainer.failures import NonFiniteLoss
-from trainer.fit import Fitted, fit, steps_between_evaluations
-from trainer.machine import Precision
-from trainer.model import load_qlora
-from trainer.score import score
-
-FP32 = Precision("fp32")
-
-
-@dataclass
-class Recorder:
-    """Remembers what the loop told it."""
-
-    steps: list[int] = field(default_factory=list)
-    evaluations: list[Evaluation] = field(default_factory=list)
-
-    def on_step(self, step: int, planned_steps: int) -> None:
-        self.steps.append(step)
-
-    def on_evaluation(self, evaluation: Evaluation) -> None:
-        self.evaluations.append(evaluation)
-
-
-class Cell:
-    """A small cell with a freshly drawn model, and `fit` on it."""
-
-    def __init__(self, seed: int = 0, **hyper: object) -> None:
-        self.task = task(cell={"model": "bert", "labels": 2, "samples": 80, "seed": seed}, hyper=hyper)
-        self.recorder = Recorder()
-        transformers.set_seed(seed)
-        self.model, self.tokenizer = load_qlora(self.task, FP32)
-        dataset = load(self.task)
-        self.train = encode(dataset.train, self.tokenizer, 64)
-        self.validation = encode(dataset.validation, self.tokenizer, 64)
-
-    def fit(self, score=None) -> Fitted:
-        return fit(
-            self.model,
-            self.tokenizer,
-            self.train,
-            self.validation,
-            hyper=self.task.hyper,
-            seed=self.task.cell.seed,
-            precision=FP32,
-            score=score or (lambda true, p: score_of(true, p, self.task.labels)),
-            watchers=self.recorder,
-        )
-
-    def predictions(self) -> np.ndarray:
-        return predict(self.model, self.validation, self.tokenizer, FP32)
-
-
-score_of = score
+from trainer.fit import steps_between_evaluations
 
 
 def accuracies(*values: float):

@@ -1,0 +1,1 @@
+"""Faults on purpose: programs that break cells and stores at random, and count what comes out of it."""

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 from contract.exits import BadInput, StoreFailed
+from contract.store import Entry
 
 _CONNECTIONS = 64
 """One GET of a small object costs its latency: 64 at a time are 20 times as many a second as one."""
@@ -95,10 +96,15 @@ class S3Store:
 
     def list(self, prefix: str) -> Iterator[str]:
         """The keys that begin with `prefix`, sorted, a thousand to a request."""
+        return (entry.key for entry in self.entries(prefix))
+
+    def entries(self, prefix: str) -> Iterator[Entry]:
+        """The same keys with size and time, which a listing brings along."""
         with self._translated("list", prefix):
             pages = self._client.get_paginator("list_objects_v2")
             for page in pages.paginate(Bucket=self._bucket, Prefix=self._prefix + prefix):
-                yield from (entry["Key"].removeprefix(self._prefix) for entry in page.get("Contents", []))
+                for found in page.get("Contents", []):
+                    yield Entry(found["Key"].removeprefix(self._prefix), found["Size"], found["LastModified"])
 
     def delete(self, key: str) -> None:
         """Remove it, if it is there."""

@@ -16,6 +16,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
@@ -130,6 +131,15 @@ PREDICTIONS = "predictions.csv"
 MANIFEST = "manifest.json"
 
 
+@dataclass(frozen=True)
+class Entry:
+    """A key with its size and the time, by the store's clock, of its last writing."""
+
+    key: str
+    bytes: int
+    modified_at: datetime
+
+
 class Store(Protocol):
     """Keys to bytes. Every method raises StoreFailed when the store itself fails."""
 
@@ -149,6 +159,9 @@ class Store(Protocol):
 
     def list(self, prefix: str) -> Iterator[str]:
         """The keys that begin with `prefix`, sorted."""
+
+    def entries(self, prefix: str) -> Iterator[Entry]:
+        """The same keys with what else the store knows of each."""
 
     def delete(self, key: str) -> None:
         """Remove it; nothing there is no failure."""
@@ -226,6 +239,15 @@ class DirStore:
         paths = (Path(parent) / name for parent, _, names in walk for name in names)
         keys = sorted(path.relative_to(self.root).as_posix() for path in paths if not path.name.startswith(_UNFINISHED))
         return (key for key in keys if key.startswith(prefix))
+
+    def entries(self, prefix: str) -> Iterator[Entry]:
+        """The same keys with size and time."""
+        for key in self.list(prefix):
+            try:
+                status = (self.root / key).stat()
+            except FileNotFoundError:
+                continue
+            yield Entry(key, status.st_size, datetime.fromtimestamp(status.st_mtime, UTC))
 
     def delete(self, key: str) -> None:
         """Remove it, if it is there. Folders stay: somebody may be about to write into one."""

@@ -1,4 +1,4 @@
-"""The verbs: plan, submit, status, wait, cancel, retry, logs, doctor."""
+"""The verbs: plan, submit, status, wait, cancel, retry, logs, doctor, gc."""
 
 import argparse
 import os
@@ -15,6 +15,7 @@ from contract.task import Task
 from launcher import cluster_verbs, request, show
 from launcher.canary import behind_canaries
 from launcher.doctor import doctor
+from launcher.gc import gc
 from launcher.gpus import visible_gpus
 from launcher.logs import latest_log
 from launcher.options import parser
@@ -38,6 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.verb == "doctor":  # it opens the store itself: one that cannot be opened is a finding
             return doctor(args, settings).number
         store = open_store(args.results_uri or settings.results_uri)
+        if args.verb == "gc":  # the store is the same for every backend
+            return gc(args, store).number
         return _carry_out(args, settings, store).number
     except ProgramError as error:
         return tell("launcher", error)

@@ -57,11 +57,28 @@ def parser() -> argparse.ArgumentParser:
     _add_results_uri(doctor)
     _add_image_and_template(doctor)
     doctor.add_argument("--json", action="store_true", help="machine-readable output on stdout")
+    gc = verbs.add_parser("gc", help="list what attempts left behind and no result refers to; with --yes remove it")
+    _add_results_uri(gc)
+    _add_gc_options(gc)
     logs = verbs.add_parser("logs", parents=[run, where], help="print the log of a cell's latest attempt")
     logs.add_argument("cell", metavar="CELL", help="a cell id, such as bert-l2-n800-s0")
     logs.add_argument("-f", dest="follow", action="store_true", help="go on while the pod runs")
     logs.set_defaults(only=[])
     return root
+
+
+def _add_gc_options(gc: argparse.ArgumentParser) -> None:
+    gc.add_argument(
+        "--older-than",
+        metavar="TIME",
+        type=parse_seconds,
+        default="30d",
+        help="only attempts and checkpoints that nobody wrote to for 90m, 12h or 7d (default: 30d)",
+    )
+    gc.add_argument(
+        "--yes", action="store_true", help="remove them: failures, logs and checkpoints of unfinished cells"
+    )
+    gc.add_argument("--json", action="store_true", help="machine-readable output on stdout")
 
 
 def _add_submit_options(submit: argparse.ArgumentParser) -> None:

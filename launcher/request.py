@@ -120,11 +120,11 @@ def parse_run_name(text: str) -> str:
 
 
 def parse_seconds(text: str) -> float:
-    """`90s`, `30m` or `12h`; a bare number is seconds. Raises BadInput."""
-    found = re.fullmatch(r"([0-9]+)([smh]?)", text)
+    """`90s`, `30m`, `12h` or `7d`; a bare number is seconds. Raises BadInput."""
+    found = re.fullmatch(r"([0-9]+)([smhd]?)", text)
     if found is None:
-        raise BadInput(f"bad time {text!r}: expected a number with s, m or h, such as 30m")
-    return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]
+        raise BadInput(f"bad time {text!r}: expected a number with s, m, h or d, such as 30m")
+    return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[found[2]]
 
 
 def parse_workers(text: str) -> int:

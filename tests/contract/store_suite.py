@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -93,3 +94,12 @@ class StoreSuite:
         for key in ("a/1", "a/1", "a/2", "b/c/d", "a/1/below-a-file"):
             store.delete(key)
         assert list(store.list("")) == []
+
+    def test_entries_are_the_keys_with_size_and_time(self, store: Store):
+        before = datetime.now(UTC) - timedelta(minutes=1)  # clocks of a store and of its client may differ a little
+        store.put("a/1", b"xyz")
+        store.publish("a/2", b"")
+        store.put("b/1", b"")
+        entries = list(store.entries("a/"))
+        assert [(entry.key, entry.bytes) for entry in entries] == [("a/1", 3), ("a/2", 0)]
+        assert all(before < entry.modified_at < before + timedelta(minutes=5) for entry in entries)

@@ -121,6 +121,12 @@ def test_a_value_may_hold_an_equals_sign_and_a_colon():
     assert {task.model.weights for task in grid.tasks("r") if task.cell.model == "bert"} == {"/a=b:c"}
 
 
+def test_how_often_a_training_is_saved_makes_no_other_cell():
+    usual, often = load_grid("smoke").tasks("r"), load_grid("smoke").with_setting("checkpoint.minutes=0.5").tasks("r")
+    assert {task.checkpoint.minutes for task in often} == {0.5}
+    assert [task.cell for task in often] == [task.cell for task in usual]
+
+
 def test_labels_by_name():
     grid = load_grid("smoke").with_setting("data.labels=joy,fear")
     assert {task.labels for task in grid.tasks("results")} == {("joy", "fear")}

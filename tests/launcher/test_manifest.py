@@ -18,7 +18,7 @@ from contract.cell import MODELS, Cell
 from contract.exits import EXIT_CODES, OK, BadInput
 from contract.explain import one_line
 from contract.grid import RUN_NAME
-from contract.task import Task
+from contract.task import Checkpoint, Task
 from launcher.job_options import JobOptions
 from launcher.manifest import CONTAINER, FINGERPRINT_ANNOTATION, job_manifest, job_name, load_template
 from tests.contract.strategies import cells, tasks
@@ -146,7 +146,7 @@ def test_what_pod_security_does_not_ask_for():
     assert pod["securityContext"]["runAsUser"] == 65532
     (shared,) = [mount["name"] for mount in container["volumeMounts"] if mount["mountPath"] == "/dev/shm"]
     assert {"name": shared, "emptyDir": {"medium": "Memory", "sizeLimit": "1Gi"}} in pod["volumes"]
-    assert pod["terminationGracePeriodSeconds"] >= 60
+    assert pod["terminationGracePeriodSeconds"] >= Checkpoint().grace_seconds + 30, "for its failure, in a slow store"
     assert TEMPLATE["spec"]["ttlSecondsAfterFinished"]
 
 

@@ -6,7 +6,8 @@ READY := .venv/.ready
 WEIGHTS := .venv/weights
 JOBS ?= 2
 
-.PHONY: help demo test binaries cluster image base-image image-test image-scan bench-image bench-launcher lint format lock clean
+.PHONY: help demo test faults binaries cluster image base-image image-test image-scan bench-image bench-launcher lint format \\
+  lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -20,6 +21,9 @@ demo: $(READY) ## train the demo grid (minilm really learns), then draw its repo
 
 test: $(READY) binaries ## run all tests; GOEMOTIONS_DIR=FOLDER adds those on the real corpus
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
+
+faults: $(READY) ## kill cells at random moments of their lives and compare what they finally say
+	$(BIN)/python -m faults.kills --jobs $(JOBS)
 
 binaries: $(READY) ## build the programs of the tests' Kubernetes cluster, once, into the user's cache (about 15 minutes)
 	@$(BIN)/python -m tests.cluster.binaries

@@ -1,4 +1,7 @@
-"""When a training is saved, what is said about it, and which checkpoints stay. A store that fails ends no training."""
+"""When a training is saved, what is said about it, and which checkpoints stay.
+
+A store that cannot be written ends no training; one that cannot be read ends the attempt, which must not begin anew.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,10 +31,8 @@ class Checkpointer:
         self._saved_at = monotonic()
 
     def resume(self) -> Snapshot | None:
-        """The snapshot from which to go on."""
-        found = None
-        with self._failures_told("checkpoints-not-read"):
-            found = latest(self._store, self._task, self._conditions, self._refuse)
+        """The snapshot from which to go on. Raises StoreFailed."""
+        found = latest(self._store, self._task, self._conditions, self._refuse)
         if found is None:
             return None
         manifest, snapshot = found

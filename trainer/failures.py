@@ -114,7 +114,9 @@ class Termination:
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
 
     def _preempted(self) -> Preempted:
-        saved = "nothing was saved yet" if self.saved_step is None else f"checkpoint at step {self.saved_step} saved"
+        saved = (
+            "this attempt saved nothing" if self.saved_step is None else f"checkpoint at step {self.saved_step} saved"
+        )
         return Preempted(
             f"stopped by SIGTERM: an interrupted submit, or the machine is needed elsewhere; {saved}; run it again"
         )

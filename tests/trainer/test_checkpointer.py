@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from contract.exits import StoreFailed
 from contract.store import DirStore
 from contract.task import Task
 from tests.factories import task
@@ -128,13 +129,17 @@ def test_a_store_that_fails_ends_no_training_and_the_message_says_what_is_safe(t
         os.kill(os.getpid(), signal.SIGTERM)
         with pytest.raises(Preempted, match="checkpoint at step 10 saved"):
             attempt.checkpointer.keep(snapshot(30))
-    following = Attempt(tmp_path / "store", "a2")
-    assert following.checkpointer.resume() is None
+
+
+def test_a_store_that_cannot_be_read_does_not_make_the_cell_begin_anew(tmp_path: Path):
+    (tmp_path / "checkpoints").symlink_to(tmp_path / "checkpoints")
+    with pytest.raises(StoreFailed, match="cannot list"):
+        Attempt(tmp_path).checkpointer.resume()
 
 
 @pytest.mark.usefixtures("sigterm")
 def test_without_a_checkpoint_the_message_does_not_promise_one(tmp_path: Path):
     attempt = Attempt(tmp_path)
     attempt.termination.watch()
-    with pytest.raises(Preempted, match="nothing was saved yet"):
+    with pytest.raises(Preempted, match="this attempt saved nothing"):
         os.kill(os.getpid(), signal.SIGTERM)

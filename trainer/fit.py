@@ -154,7 +154,7 @@ class Watch(TrainerCallback):
         self.trainer.micro_losses.clear()
         if state.global_step >= state.max_steps:
             control.should_evaluate = True
-        else:  # what follows the last step takes no longer than saving it
+        else:  # after the last step come test and publication, for which SIGTERM waits
             control.should_save = self._keeper.is_due()
         self._watchers.on_step(state.global_step, state.max_steps)
 

@@ -6,7 +6,7 @@ READY := .venv/.ready
 WEIGHTS := .venv/weights
 JOBS ?= 2
 
-.PHONY: help demo test faults binaries cluster image base-image image-test image-scan bench-image bench-launcher lint format \\
+.PHONY: help demo test faults binaries cluster image base-image image-test image-scan bench-image bench-launcher lint format \
   lock clean
 .DEFAULT_GOAL := help
 

@@ -30,8 +30,8 @@ def test_a_submit_outlasts_a_restart_of_the_api_server(
         slowly = launcher.environment(LAUNCHER_REQUESTS_PER_SECOND="2")
         submit = subprocess.Popen(launcher.command("submit", "--yes"), env=slowly, stderr=subprocess.PIPE, text=True)
         until(lambda: len(launcher.jobs()) >= 3, "a part of the Jobs")
-        own_cluster.restart_api_server(grace_seconds)
         assert len(launcher.jobs()) < len(wanted)
+        own_cluster.restart_api_server(grace_seconds)
         _, words = submit.communicate(timeout=120)
         assert submit.returncode == 0, words
         assert launcher.specs() == wanted

@@ -135,7 +135,8 @@ class ClusterLauncher:
 
     def specs(self) -> dict[str, Any]:
         """Name -> the Job there as somebody asked for it, with the API server's defaults."""
-        return {job.metadata.name: _as_asked(job) for job in self.jobs()}
+        listed = self.cluster.batch.list_namespaced_job(self.namespace, _preload_content=False)
+        return {job["metadata"]["name"]: _as_asked(job) for job in json.loads(listed.data)["items"]}
 
     def wanted_specs(self, template: Path | None = None) -> dict[str, Any]:
         """The same of the Jobs that a submit is to make, by way of the API server, which stores none.
@@ -144,8 +145,8 @@ class ClusterLauncher:
         """
         options = JobOptions(image=IMAGE, owner=OWNER, namespace=self.namespace)
         jobs = [job_manifest(task, "twenty", options, load_template(template)) for task in self.tasks()]
-        make = self.cluster.batch.create_namespaced_job
-        return {each["metadata"]["name"]: _as_asked(make(self.namespace, each, dry_run="All")) for each in jobs}
+        make, raw = self.cluster.batch.create_namespaced_job, {"dry_run": "All", "_preload_content": False}
+        return {job["metadata"]["name"]: _as_asked(json.loads(make(self.namespace, job, **raw).data)) for job in jobs}
 
     def posts(self) -> int:
         """How many Jobs it asked the API server to make."""
@@ -153,11 +154,9 @@ class ClusterLauncher:
         return asked.count(("create", "jobs"))
 
 
-def _as_asked(job: client.V1Job) -> dict[str, Any]:
-    content = client.ApiClient().sanitize_for_serialization(job)
-    del content["spec"]["selector"]
-    labels = content["spec"]["template"]["metadata"]["labels"]
+def _as_asked(job: dict[str, Any]) -> dict[str, Any]:
+    metadata, spec = job["metadata"], job["spec"]
+    del spec["selector"]
     for name in ("controller-uid", "batch.kubernetes.io/controller-uid"):
-        del labels[name]
-    metadata = content["metadata"]
-    return {"labels": metadata["labels"], "annotations": metadata["annotations"], "spec": content["spec"]}
+        del spec["template"]["metadata"]["labels"][name]
+    return {"labels": metadata["labels"], "annotations": metadata["annotations"], "spec": spec}

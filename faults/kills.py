@@ -36,7 +36,7 @@ _CELL = {
     "train": {"threads": 1},
     "checkpoint": {"minutes": 0.0001},
 }
-_LONGEST_LIFE_SECONDS = 300.0
+_LONGEST_LIFE_SECONDS = 900.0
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -96,20 +97,24 @@ class S3Store:
 
     def list(self, prefix: str) -> Iterator[str]:
         """The keys that begin with `prefix`, sorted, a thousand to a request."""
-        return (entry.key for entry in self.entries(prefix))
+        return (found["Key"].removeprefix(self._prefix) for found in self._listed(prefix))
 
     def entries(self, prefix: str) -> Iterator[Entry]:
         """The same keys with size and time, which a listing brings along."""
-        with self._translated("list", prefix):
-            pages = self._client.get_paginator("list_objects_v2")
-            for page in pages.paginate(Bucket=self._bucket, Prefix=self._prefix + prefix):
-                for found in page.get("Contents", []):
-                    yield Entry(found["Key"].removeprefix(self._prefix), found["Size"], found["LastModified"])
+        for found in self._listed(prefix):
+            modified_at = datetime.fromisoformat(found["LastModified"])
+            yield Entry(found["Key"].removeprefix(self._prefix), found["Size"], modified_at)
 
     def delete(self, key: str) -> None:
         """Remove it, if it is there."""
         with self._translated("delete", key):
             self._client.delete_object(Bucket=self._bucket, Key=self._prefix + key)
+
+    def _listed(self, prefix: str) -> Iterator[dict[str, Any]]:
+        with self._translated("list", prefix):
+            pages = self._client.get_paginator("list_objects_v2")
+            for page in pages.paginate(Bucket=self._bucket, Prefix=self._prefix + prefix):
+                yield from page.get("Contents", [])
 
     def _put_if_absent(self, key: str, data: bytes) -> bool | None:
         """None when another writer was in the middle of it: S3 says 409 and wants the request again."""

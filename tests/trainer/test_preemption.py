@@ -16,6 +16,8 @@ from tests.trainer.program import await_event, documents, only, result_of, run, 
 CELL = {"HYPER_EPOCHS": "4", "HYPER_EARLY_STOPPING_PATIENCE": "99"}
 MOMENTS = random.Random(20261125)
 
+pytestmark = pytest.mark.timeout(1200)  # five starts of the training stack, on a machine that may be busy
+
 
 class Overtaken(NamedTuple):
     """A cell that one attempt trained undisturbed while another was frozen, which went on to its end afterwards."""

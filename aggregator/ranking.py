@@ -1,7 +1,7 @@
-"""Models in order of a value that is summed over cells and comments, and who of them can be told from the first."""
+"""Models in the order of their mean over cells, and which of them can be told from the first."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -9,11 +9,6 @@ from numpy.typing import NDArray
 
 from aggregator.inference import ALPHA, Estimate, crossed, holm
 from aggregator.predictions import Answers
-
-Share = tuple[float, Answers]
-"""A cell's answers and the weight of its accuracy."""
-Units = Sequence[Sequence[Share]]
-"""One or more cells a unit; the same comments, in the same order of units, for every model."""
 
 
 @dataclass(frozen=True)
@@ -31,33 +26,30 @@ class Rank:
         return self.behind is not None and self.behind.p < ALPHA
 
 
-def ranking(values: Mapping[str, float], units: Mapping[str, Units] | None) -> list[Rank]:
-    """The highest value first. `units` are None where answers are missing; two are needed to tell models apart."""
+def ranking(values: Mapping[str, float], answers: Mapping[str, Sequence[Answers]] | None, scale: float) -> list[Rank]:
+    """The highest value first.
+
+    `answers` are those of each model's cells, to the same comments in the same order, two cells at least to tell models
+    apart; None where some are missing. `scale` leads from a difference of accuracies, 0..1, to one of values.
+    """
     order = sorted(values, key=lambda model: -values[model])
-    behind = _behind(order, units) if units and len(units[order[0]]) > 1 else {}
+    behind = _behind(order, answers, scale) if answers and len(answers[order[0]]) > 1 else {}
     return [Rank(model, values[model], behind.get(model)) for model in order]
 
 
-def _behind(order: Sequence[str], units: Mapping[str, Units]) -> dict[str, Estimate]:
-    columns = {comment: i for i, comment in enumerate(_comments(units[order[0]]))}
-    parts = {model: _parts(units[model], columns) for model in order}
+def _behind(order: Sequence[str], answers: Mapping[str, Sequence[Answers]], scale: float) -> dict[str, Estimate]:
+    asked = dict.fromkeys(comment for cell in answers[order[0]] for comment in cell.ids)
+    columns = {comment: column for column, comment in enumerate(asked)}
+    parts = {model: scale * _parts(answers[model], columns) for model in order}
     pairs = {(one, other): crossed(parts[one] - parts[other]) for one, other in combinations(order, 2)}
     adjusted = dict(zip(pairs, holm([estimate.p for estimate in pairs.values()]), strict=True))
-    return {
-        other: Estimate(found.mean, found.low, found.high, adjusted[one, other])
-        for (one, other), found in pairs.items()
-        if one == order[0]
-    }
+    first = order[0]
+    return {other: replace(pairs[first, other], p=adjusted[first, other]) for other in order[1:]}
 
 
-def _comments(units: Units) -> dict[str, None]:
-    return dict.fromkeys(comment for shares in units for _, answers in shares for comment in answers.ids)
-
-
-def _parts(units: Units, columns: Mapping[str, int]) -> NDArray[np.float64]:
-    """Units x comments: how much each answer adds to the unit's value. A comment may stand in several test sets."""
-    parts = np.zeros((len(units), len(columns)))
-    for row, shares in zip(parts, units, strict=True):
-        for weight, answers in shares:
-            row[[columns[comment] for comment in answers.ids]] += weight * answers.right / len(answers.ids)
+def _parts(cells: Sequence[Answers], columns: Mapping[str, int]) -> NDArray[np.float64]:
+    """Cells x comments: how much each answer adds to its cell's accuracy. A comment may stand in several test sets."""
+    parts = np.zeros((len(cells), len(columns)))
+    for row, answers in zip(parts, cells, strict=True):
+        row[[columns[comment] for comment in answers.ids]] = answers.right / len(answers.ids)
     return parts

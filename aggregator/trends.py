@@ -14,14 +14,14 @@ from typing import Literal
 from aggregator.effects import Effect, above_chance, doublings, effect
 from aggregator.inference import ALPHA
 from aggregator.predictions import Answers, Predictions
-from aggregator.ranking import Rank, Units, ranking
+from aggregator.ranking import Rank, ranking
 from aggregator.verdicts import others, p_value, titles
 from contract.cell import MODELS, Cell
 from contract.result import Success
 
 Coordinate = Literal["labels", "samples"]
-Weighted = Sequence[Sequence[tuple[float, Success]]]
-"""Units of cells, each with the weight of its accuracy; in the same order for every model."""
+Cells = Mapping[str, Sequence[Success]]
+"""Model -> its cells on the same places, in the same order for every model."""
 
 _BEHIND = ("behind", "95 % interval", "p")
 _TOO_FEW_MODELS = "Cannot be told: fewer than two models have finished a cell."
@@ -144,9 +144,8 @@ def model_comparison(successes: Sequence[Success], predictions: Predictions) -> 
         return Trend(name, _TOO_FEW_MODELS)
     if not (cells := next(iter(shared.values()))):
         return Trend(name, "Cannot be told: no subset and seed was finished by every model.")
-    weighted: dict[str, Weighted] = {model: [[(100.0, cell)] for cell in own] for model, own in shared.items()}
     means = {model: 100 * fmean(cell.test.accuracy for cell in own) for model, own in shared.items()}
-    ranks = ranking(means, _answered(weighted, predictions))
+    ranks = ranking(means, _answers(shared, predictions), scale=100)
     words = (
         f"Over {_count(len(cells), 'cell')} that each of {len(ranks)} models finished, {titles([ranks[0].model])} has "
         f"the highest mean test accuracy, {ranks[0].value:.1f} %, {_standing(ranks)}.{_own_settings(shared)}"
@@ -159,61 +158,53 @@ def robustness(successes: Sequence[Success], predictions: Predictions) -> Trend:
     name, shared = "Robustness", _shared(successes)
     if len(shared) < 2:
         return Trend(name, _TOO_FEW_MODELS)
-    ends = {model: _ends(own) for model, own in shared.items()}
-    few, many = next(iter(ends.values()))
-    if not many:
+    labels = _values(next(iter(shared.values())), "labels")
+    few, many = _ends(shared, labels[0], labels[-1]) if len(labels) > 1 else ({}, {})
+    if not any(many.values()):
         return Trend(name, "Cannot be told: no size and seed was finished by every model at two numbers of labels.")
-    kept = {model: tuple(fmean(map(above_chance, end)) for end in both) for model, both in ends.items()}
-    weight = 100 / (1 - 1 / many[0].cell.labels)  # what chance takes away is alike in all models
-    weighted: dict[str, Weighted] = {model: [[(weight, cell)] for cell in end] for model, (_, end) in ends.items()}
-    ranks = ranking({model: left for model, (_, left) in kept.items()}, _answered(weighted, predictions))
-    had, left = kept[ranks[0].model]
+    had, left = ({model: fmean(map(above_chance, own)) for model, own in end.items()} for end in (few, many))
+    ranks = ranking(left, _answers(many, predictions), scale=100 / (1 - 1 / labels[-1]))
+    first = ranks[0].model
     words = (
-        f"At {many[0].cell.labels} labels {titles([ranks[0].model])} has most accuracy above chance left, {left:.1f} "
-        f"points of its {had:.1f} at {few[0].cell.labels}, {_standing(ranks)}.{_own_settings(shared)}"
+        f"At {labels[-1]} labels {titles([first])} has most accuracy above chance left, {left[first]:.1f} points of "
+        f"its {had[first]:.1f} at {labels[0]}, {_standing(ranks)}.{_own_settings(shared)}"
     )
-    header = ("model", *(f"at {end[0].cell.labels} labels" for end in (few, many)), *_BEHIND)
-    rows = tuple(
-        (row[0], f"{kept[rank.model][0]:.1f}", *row[1:]) for rank, row in zip(ranks, _rows(ranks), strict=True)
-    )
-    return Trend(name, words, header, rows)
+    rows = [(title, f"{had[rank.model]:.1f}", *rest) for rank, (title, *rest) in zip(ranks, _rows(ranks), strict=True)]
+    return Trend(name, words, ("model", f"at {labels[0]} labels", f"at {labels[-1]} labels", *_BEHIND), tuple(rows))
 
 
-def _ends(successes: Sequence[Success]) -> tuple[list[Success], list[Success]]:
-    """The cells of one model at the fewest and at the most labels, of the sizes and seeds that have both."""
-    counts = _values(successes, "labels")
-    if len(counts) < 2:
-        return [], []
+def _ends(shared: Cells, fewest: int, most: int) -> tuple[Cells, Cells]:
+    """The cells at either number of labels, of the sizes and seeds that have both."""
+    rest = _but("model", "labels")
     few, many = (
-        {_rest(s, "model", "labels"): s for s in successes if s.cell.labels == count}
-        for count in (counts[0], counts[-1])
+        {model: {rest(s): s for s in own if s.cell.labels == labels} for model, own in shared.items()}
+        for labels in (fewest, most)
     )
-    both = [place for place in few if place in many]
-    return [few[place] for place in both], [many[place] for place in both]
+    both = [place for place in next(iter(few.values())) if place in next(iter(many.values()))]
+    return _those(few, both), _those(many, both)
 
 
-def _shared(successes: Sequence[Success]) -> dict[str, list[Success]]:
-    """Model -> its cells on the subsets and seeds that every model finished, in the same order for each."""
+def _shared(successes: Sequence[Success]) -> Cells:
+    """The cells on the subsets and seeds that every model finished."""
     rest = _but("model")
     places: dict[str, dict[Hashable, Success]] = {}
     for success in successes:
         places.setdefault(success.cell.model, {})[rest(success)] = success
     first, *further = places.values() if places else [{}]
-    common = [place for place in first if all(place in other for other in further)]
-    return {model: [own[place] for place in common] for model, own in places.items()}
+    return _those(places, [place for place in first if all(place in other for other in further)])
 
 
-def _answered(weighted: Mapping[str, Weighted], predictions: Predictions) -> Mapping[str, Units] | None:
-    """The cells' answers in their place; None unless each has some and all models answered the same comments."""
-    answers = {fingerprint: found for fingerprint, found in predictions.items() if isinstance(found, Answers)}
-    cells = {model: [success for unit in units for _, success in unit] for model, units in weighted.items()}
+def _those(cells: Mapping[str, Mapping[Hashable, Success]], places: Sequence[Hashable]) -> Cells:
+    return {model: [own[place] for place in places] for model, own in cells.items()}
+
+
+def _answers(cells: Cells, predictions: Predictions) -> Mapping[str, Sequence[Answers]] | None:
+    """None unless every cell has answers, and all models' to the same comments."""
+    found = {model: [predictions.get(success.fingerprint) for success in own] for model, own in cells.items()}
+    answers = {model: [one for one in own if isinstance(one, Answers)] for model, own in found.items()}
+    complete = all(len(answers[model]) == len(own) for model, own in found.items())
     asked = {tuple(success.splits.test.sha256 for success in own) for own in cells.values()}
-    if len(asked) > 1 or any(success.fingerprint not in answers for own in cells.values() for success in own):
-        return None
-    return {
-        model: [[(weight, answers[success.fingerprint]) for weight, success in unit] for unit in units]
-        for model, units in weighted.items()
-    }
+    return answers if complete and len(asked) == 1 else None
 
 
 def _standing(ranks: Sequence[Rank]) -> str:
@@ -235,7 +226,7 @@ def _behind(rank: Rank) -> tuple[str, str, str]:
     return f"{found.mean:.1f}", f"{found.low:.1f} to {found.high:.1f}", p_value(found.p)
 
 
-def _own_settings(shared: Mapping[str, Sequence[Success]]) -> str:
+def _own_settings(shared: Cells) -> str:
     values: dict[str, set[object]] = {}
     for success in (success for own in shared.values() for success in own):
         for name, value in _settings(success, "hyper.", "model.", "train."):

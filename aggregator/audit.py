@@ -48,6 +48,7 @@ def audit(successes: Sequence[Success]) -> list[Finding]:
         _alike("Libraries", successes, _varying(lambda s: s.provenance.versions, successes), _everywhere),
         _alike("Device", successes, lambda s: s.provenance.device or "unknown", _everywhere),
         _alike("End of the training", successes, lambda s: s.training.stop, _everywhere),
+        _alike("Course of the training", successes, _course, _everywhere),
     ]
     return sorted(found, key=lambda finding: not finding.differs)
 
@@ -137,6 +138,10 @@ def _compute_type(success: Success) -> str:
     return success.training.dtype + (f" ({reason})" if reason else "")
 
 
+def _course(success: Success) -> str:
+    return "in one go" if success.training.resumed_from_step is None else "resumed from a checkpoint"
+
+
 def _balanced(success: Success) -> bool:
     return all(_even(metrics) for metrics in (success.validation, success.test))
 
@@ -146,7 +151,7 @@ def _even(metrics: Metrics) -> bool:
 
 
 def _nested_labels(successes: Sequence[Success]) -> Callable[[Success], bool]:
-    sets = sorted({tuple(success.labels) for success in successes}, key=len)
+    sets = sorted(dict.fromkeys(tuple(success.labels) for success in successes), key=len)
     stray = {larger for smaller, larger in pairwise(sets) if larger[: len(smaller)] != smaller}
     return lambda success: tuple(success.labels) not in stray
 

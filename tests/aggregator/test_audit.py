@@ -93,6 +93,11 @@ CHANGES: dict[str, tuple[Change, str, str]] = {
         "torch 2.13.0 in 7 of 8 cells, such as gemma3-l2-n800-s0; torch 2.12.0 in bert-l4-n1600-s0",
     ),
     "a GPU": (within("provenance", device="NVIDIA L4"), "Device", "NVIDIA L4 in bert-l4-n1600-s0"),
+    "a training that was resumed": (
+        within("training", resumed_from_step=300),
+        "Course of the training",
+        "in one go in 7 of 8 cells, such as gemma3-l2-n800-s0; resumed from a checkpoint in bert-l4-n1600-s0",
+    ),
     "an early stop": (
         within("training", stop="early_stopping"),
         "End of the training",

@@ -5,7 +5,7 @@ Each check asks of cells that ought to be alike whether they are. What differs i
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, pairwise
+from itertools import chain
 
 from contract.cell import MODELS
 from contract.result import Metrics, Success
@@ -35,6 +35,7 @@ def audit(successes: Sequence[Success]) -> list[Finding]:
         _alike("Training comments", successes, lambda s: s.splits.train.sha256[:_HASH_DIGITS], _subset_and_seed),
         _alike("Draw, which makes smaller subsets parts of larger ones", successes, _draw, _everywhere),
         _true("Label balance", successes, _balanced, "Each label has as many comments as any other"),
+        _alike("Labels", successes, lambda s: ", ".join(s.labels), _labels),
         _true("Label sets", successes, _nested_labels(successes), "Smaller label sets are parts of larger ones"),
         _alike("Settings", successes, _varying(_settings, successes), _everywhere),
         _alike("Weights", successes, lambda s: str(s.fingerprint_fields.get("model.revision")), _model),
@@ -151,9 +152,13 @@ def _even(metrics: Metrics) -> bool:
 
 
 def _nested_labels(successes: Sequence[Success]) -> Callable[[Success], bool]:
-    sets = sorted(dict.fromkeys(tuple(success.labels) for success in successes), key=len)
-    stray = {larger for smaller, larger in pairwise(sets) if larger[: len(smaller)] != smaller}
-    return lambda success: tuple(success.labels) not in stray
+    sets = {tuple(success.labels) for success in successes}
+
+    def holds(success: Success) -> bool:
+        own = tuple(success.labels)
+        return all(own[: len(smaller)] == smaller for smaller in sets if len(smaller) < len(own))
+
+    return holds
 
 
 def _quantised(success: Success) -> bool:

@@ -210,7 +210,7 @@ def _answers(cells: Cells, predictions: Predictions) -> Mapping[str, Sequence[An
 def _standing(ranks: Sequence[Rank]) -> str:
     further = ranks[1:]
     if any(rank.behind is None for rank in further):
-        return "but it cannot be told from the others: that needs two cells of each model with the same test comments"
+        return "but it cannot be told from the others: that needs each cell's predictions, of two cells at least"
     equals = [rank.model for rank in further if not rank.told_apart]
     return f"but it cannot be told from {titles(equals)}" if equals else f"told apart from {others(len(further))}"
 

@@ -49,7 +49,11 @@ def others(count: int) -> str:
 
 
 def _left_out(family: Family) -> list[str]:
-    return [f"{titles([model])} is not compared: {reason}." for model, reason in family.left_out.items()]
+    compared = {model for pair in family.pairs for model in (pair.first, pair.second)}
+    return [
+        f"{'A seed of ' if model in compared else ''}{titles([model])} is not compared: {reason}."
+        for model, reason in family.left_out.items()
+    ]
 
 
 def titles(models: Iterable[str]) -> str:

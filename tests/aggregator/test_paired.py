@@ -129,6 +129,14 @@ class TestLeftOut:
         assert column.report() == 0
         assert f"{key} is not the file that the result lists" in told(column)
 
+    def test_one_seed_without_predictions(self, desk: Desk):
+        desk.grid(models=["gemma3", "bert"], labels=[2], samples=[800], seeds=[0, 1])
+        factories.publish(desk.store, factories.success(desk.tasks[0]))
+        for task in desk.tasks[1:]:
+            finish(desk, task, right(0.7))
+        desk.report()
+        assert told(desk).endswith("A seed of Gemma 3 (1B) is not compared: its result lists no predictions.csv.")
+
     def test_cells_that_answered_other_comments(self, column: Desk):
         finish(column, column.tasks[0], right(0.7))
         finish(column, column.tasks[1], right(0.7)[:, :50])

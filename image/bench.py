@@ -80,6 +80,8 @@ def main() -> int:
     except ImageFailed as error:
         sys.stderr.write(f"image: error: {error}\n")
         return 1
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 

@@ -137,7 +137,7 @@ class S3Store:
         from botocore.config import Config
 
         session = botocore.session.get_session()
-        # As the AWS CLI does it. Of a listing only the keys are wanted; to read each key's date took most of its time.
+        # As the AWS CLI does it: botocore's own reading of each key's date takes most of a listing's time.
         session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=str)
         config = Config(
             connect_timeout=_CONNECT_SECONDS,

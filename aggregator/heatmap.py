@@ -84,8 +84,7 @@ def draw_heatmap(title: str, found: Boxes, marks: Marks, best: Collection[Place]
     for (model, subset), box in found.items():
         _draw_box(axes, subsets.index(subset), models.index(model), box, pale=marks.is_random(model))
         if (model, subset) in best:
-            axes.add_patch(_frame((subsets.index(subset), models.index(model)), "white", 4))
-            axes.add_patch(_frame((subsets.index(subset), models.index(model)), "black", 1.8))
+            _draw_frame(axes, subsets.index(subset), models.index(model))
     _label_axes(axes, models, subsets, marks)
     _scale(figure.add_axes(layout.place(_LEFT + body[0] + 0.15, layout.bottom, 0.12, body[1])))
     figure.text(0.15 / layout.width, 1 - 0.12 / layout.height, title, fontsize=11.5, va="top")
@@ -124,9 +123,14 @@ def _draw_pending(axes: Axes, column: int, row: int, box: Box) -> None:
         axes.text(column + 0.5, row + 0.72, error, fontsize=6, **words)
 
 
-def _frame(corner: tuple[float, float], colour: str, points: float) -> Rectangle:
-    x, y = corner
-    return Rectangle((x + 0.045, y + 0.07), 0.91, 0.86, fill=False, edgecolor=colour, linewidth=points)
+def _draw_frame(axes: Axes, column: int, row: int) -> None:
+    corner = column + 0.045, row + 0.07
+    axes.add_patch(Rectangle(corner, 0.91, 0.86, fill=False, edgecolor="white", linewidth=4))
+    axes.add_patch(_frame(corner, 0.91, 0.86))  # black on white shows on every colour
+
+
+def _frame(corner: tuple[float, float], width: float, height: float) -> Rectangle:
+    return Rectangle(corner, width, height, fill=False, edgecolor="black", linewidth=1.8)
 
 
 def _sign(status: Status, corner: tuple[float, float], width: float, height: float) -> Rectangle:
@@ -188,7 +192,7 @@ def _scale(axes: Axes) -> None:
 def _legend(pending: Sequence[Status], *, framed: bool) -> Mapping[str, Rectangle]:
     """Words -> the sign that they explain."""
     signs = {f"{status}: {MEANINGS[status]}": _sign(status, (0, 0), 1, 1) for status in pending}
-    return ({"framed: best, or not told from it": _frame((0, 0), "black", 1.8)} if framed else {}) | signs
+    return ({"framed: best, or not told from it": _frame((0, 0), 1, 1)} if framed else {}) | signs
 
 
 def _draw_legend(figure: Figure, layout: _Layout, legend: Mapping[str, Rectangle]) -> None:

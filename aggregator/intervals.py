@@ -3,11 +3,12 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import NormalDist, fmean, variance
+from statistics import NormalDist
 
 import numpy as np
 
 from aggregator.boxes import Box
+from aggregator.inference import student
 from aggregator.predictions import Answers, Predictions
 from aggregator.resample import draw_seeds, percentiles
 
@@ -53,8 +54,5 @@ def wilson(right: int, comments: int) -> tuple[float, float]:
 
 def over_seeds(accuracies: Sequence[float]) -> tuple[float, float]:
     """Student's t-interval of the mean of at least two accuracies, cut to 0..1."""
-    from scipy.special import stdtrit  # costs 0.4 s, and most reports have one seed
-
-    n, mean = len(accuracies), fmean(accuracies)
-    half = float(stdtrit(n - 1, _UPPER)) * math.sqrt(variance(accuracies) / n)
-    return max(0.0, mean - half), min(1.0, mean + half)
+    found = student(accuracies)
+    return max(0.0, found.low), min(1.0, found.high)

@@ -98,7 +98,15 @@ def _life(folder: Path, seed: int, alone: dict[str, object]) -> tuple[Counter[st
         number = moments.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGTERM))
         if _is_killed(folder, moment, delay, number):
             kills[moment.name] += 1
-    return kills, _finished(folder) == alone
+    return kills, _is_same(_finished(folder), alone, folder.name)
+
+
+def _is_same(found: dict[str, object], alone: dict[str, object], name: str) -> bool:
+    """Whether nothing differs; says what does."""
+    different = sorted(part for part in found.keys() | alone.keys() if found.get(part) != alone.get(part))
+    if different:
+        sys.stdout.write(f"cell {name} differs in {', '.join(different)}\n")
+    return not different
 
 
 def _is_killed(folder: Path, moment: Moment, delay: float, number: signal.Signals) -> bool:

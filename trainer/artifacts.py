@@ -24,6 +24,9 @@ def adapter_files(model: PeftModel) -> dict[str, bytes]:
 
 def save_adapter(model: PeftModel, folder: Path) -> None:
     """LoRA and the head. Embeddings are never trained; left to itself PEFT would ask the hub about them."""
+    for config in model.peft_config.values():
+        # PEFT would write a set in an order that is another one in every process.
+        config.target_modules = sorted(config.target_modules)
     model.save_pretrained(str(folder), save_embedding_layers=False)
 
 

@@ -1,5 +1,7 @@
 """All five families really load in 4 bits, pool the right token, train what they should, and save what they trained."""
 
+import json
+
 import pytest
 import torch
 import transformers
@@ -95,6 +97,12 @@ def test_adapter_brings_the_head_along(cell, loaded, tmp_path):
         base = load_base(source, 4, tokenizer, FP32, double_quant=True)
     reloaded = PeftModel.from_pretrained(base, str(tmp_path)).eval()
     torch.testing.assert_close(logits(reloaded, tokenizer, COMMENTS), logits(model, tokenizer, COMMENTS))
+
+
+def test_the_adapter_is_described_alike_in_every_process(cell, loaded):
+    """PEFT keeps the names of its modules in a set."""
+    described = json.loads(adapter_files(loaded[0])["adapter_config.json"])
+    assert described["target_modules"] == sorted(MODELS[cell.cell.model].lora_targets)
 
 
 def test_gradients_survive_an_evaluation(loaded):

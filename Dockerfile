@@ -36,13 +36,13 @@ WORKDIR /opt/emotion-grid
 COPY LICENSE ./
 COPY contract contract/
 COPY trainer trainer/
-RUN python -m compileall -q --invalidation-mode unchecked-hash .
-USER 65532:65532
-ENTRYPOINT ["python", "-m", "trainer"]
-# Last, because they change with every commit.
+# Before a RUN: buildah 1.28 asks only there whether an argument changed, and would keep the commit of an older build.
 ARG VERSION
 ARG CODE_VERSION
 ARG SOURCE
+RUN python -m compileall -q --invalidation-mode unchecked-hash .
+USER 65532:65532
+ENTRYPOINT ["python", "-m", "trainer"]
 ENV CODE_VERSION=${CODE_VERSION}
 LABEL org.opencontainers.image.title="emotion-grid trainer" \
       org.opencontainers.image.description="Trains one cell of a grid and publishes one result" \

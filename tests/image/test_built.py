@@ -78,7 +78,7 @@ def test_it_runs_as_nobody_and_owns_nothing(run: Run):
 
 def test_a_cell_of_it_publishes_a_result(run: Run):
     settings = [f"{name}={value}" for name, value in (SMALL | {"RESULTS_URI": "/tmp/results"}).items()]
-    run("env", *settings, "python", "-m", "trainer")
-    result = decode(run("sh", "-c", "cat /tmp/results/results/*/*.json").encode(), Success)
+    told = run("env", *settings, "sh", "-c", "python -m trainer >&2 && cat /tmp/results/results/*/*.json")
+    result = decode(told.encode(), Success)
     assert result.provenance.code_version == code_version()
     assert {"torch", "transformers", "peft", "bitsandbytes"} <= set(result.provenance.versions)

@@ -6,10 +6,11 @@ import shlex
 import shutil
 import sys
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_origin
 
 from pydantic import Field, PositiveFloat, PositiveInt, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from contract.exits import BadInput
 from contract.explain import one_line
@@ -54,6 +55,18 @@ class LauncherSettings(BaseSettings):
         return words
 
 
+class _Environment(EnvSettingsSource):
+    """The environment, whose lists and mappings are JSON."""
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        """Raises BadInput for what is no JSON."""
+        try:
+            return super().decode_complex_value(field_name, field, value)
+        except ValueError as error:
+            form = '["NAME"]' if get_origin(field.annotation) is tuple else '{"NAME": ...}'
+            raise BadInput(f"{env_name('launcher', field_name)}={value}: expected JSON such as {form}") from error
+
+
 class ClusterSettings(BaseSettings):
     """Which cluster, whose Jobs, and how fast it is asked."""
 
@@ -79,6 +92,13 @@ class JobSettings(BaseSettings, JobOptions):
     owner: LabelValue = Field(default_factory=login_label, validate_default=True)
     template: Path | None = None
     """A job.yaml of your own; None is the one that comes with the program."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, *_: Any, **__: Any
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The command line before the environment."""
+        return init_settings, _Environment(settings_cls)
 
 
 class DraftSettings(JobSettings):

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import pytest
 import yaml
 
 from launcher.connection import without_credentials
@@ -51,6 +52,16 @@ def test_a_submit_into_a_folder_names_the_way_to_run_on_this_machine(launcher: L
     assert len(done.stderr.splitlines()) == 1
     for words in ("folder inside each pod", "s3://", "--backend local"):
         assert words in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("variable", "form"),
+    [("LAUNCHER_SECRETS", '["NAME"]'), ("LAUNCHER_NODE_SELECTOR", '{"NAME": ...}')],
+)
+def test_a_setting_that_is_no_json_is_named_with_its_form(launcher: Launcher, variable: str, form: str) -> None:
+    done = run(launcher, "doctor", LAUNCHER_IMAGE="trainer:dev", **{variable: "my-secret"})
+    assert done.returncode == 2
+    assert done.stderr == f"launcher: error: {variable}=my-secret: expected JSON such as {form}\n"
 
 
 def test_the_cause_and_the_proxy_are_named_without_its_password(launcher: Launcher, tmp_path: Path) -> None:

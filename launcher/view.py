@@ -1,5 +1,6 @@
 """What store and cluster say together about a cell: one state for every combination. Pure."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -142,12 +143,16 @@ def _pending(pod: Pod) -> State:
     return Stuck(f"{what}: {pod.waiting.reason}: {pod.waiting.message}".rstrip(": "))
 
 
+_PREEMPTION = re.compile(r"\. (?:no new claims to deallocate, )?preemption:")
+"""What follows helps nobody; a scheduler that allocates resource claims first says that our pods have none."""
+
+
 def in_words(scheduler: str) -> str:
     """`0/4 nodes are available: 4 Insufficient nvidia.com/gpu. preemption: ...`, less what helps nobody."""
-    told = scheduler.partition(". preemption:")[0].rstrip(".")
+    told = _PREEMPTION.split(scheduler, maxsplit=1)[0].rstrip(".")
     if "Insufficient nvidia.com/gpu" in told:
         return f"every GPU is in use or there is none ({told})"
-    if "node affinity/selector" in told:
+    if "node affinity/selector" in told and "Insufficient" not in told:
         return f"no node has the labels that this model asks for ({told})"
     return told
 

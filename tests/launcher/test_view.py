@@ -174,7 +174,14 @@ def test_the_scheduler_in_words():
     assert in_words(told) == (
         "every GPU is in use or there is none (0/4 nodes are available: 4 Insufficient nvidia.com/gpu)"
     )
+    assert in_words(told.replace("preemption:", "no new claims to deallocate, preemption:")) == in_words(told)
     assert in_words("something new") == "something new"
+
+
+def test_a_node_with_the_labels_that_lacks_room_is_not_said_to_lack_the_labels():
+    told = "0/2 nodes are available: 1 Insufficient cpu, 1 node(s) didn't match Pod's node affinity/selector"
+    assert in_words(f"{told}. preemption: none.") == told
+    assert in_words(told.replace("1 Insufficient cpu, ", "")).startswith("no node has the labels")
 
 
 def test_objects_of_somebody_else_are_read_too():

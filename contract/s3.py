@@ -1,6 +1,7 @@
 """A bucket as the results store: whatever speaks S3 and honours conditional writes.
 
-Endpoint, region, credentials and CA are boto3's standard settings: `AWS_ENDPOINT_URL`, `AWS_REGION`, `AWS_PROFILE`, ...
+Endpoint, region, credentials and CA are boto3's standard settings: `AWS_ENDPOINT_URL`, `AWS_DEFAULT_REGION`,
+`AWS_PROFILE`, ...
 """
 
 import random
@@ -31,9 +32,9 @@ _REMEDIES = {
     "SignatureDoesNotMatch": "check AWS_SECRET_ACCESS_KEY",
     "ExpiredToken": "renew the credentials",
     "RequestTimeTooSkewed": "set the clock of this machine",
-    "AuthorizationHeaderMalformed": "set AWS_REGION to the bucket's region",
-    "PermanentRedirect": "set AWS_REGION to the bucket's region",
-    "NoRegionError": "set AWS_REGION",
+    "AuthorizationHeaderMalformed": "set AWS_DEFAULT_REGION to the bucket's region",
+    "PermanentRedirect": "set AWS_DEFAULT_REGION to the bucket's region",
+    "NoRegionError": "set AWS_DEFAULT_REGION",
     "NoCredentialsError": "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE",
     "PartialCredentialsError": "set both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
     "ProfileNotFound": "check AWS_PROFILE",

@@ -61,7 +61,7 @@ def test_a_store_that_does_not_answer_is_asked_once(launcher: Launcher):
     """A submit asks six times; nobody wants to wait half a minute for a diagnosis."""
     with broken_server() as (url, requests):
         launcher.results = "s3://bucket/study"
-        keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "us-east-1"}
+        keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_DEFAULT_REGION": "us-east-1"}
         code, told = local(launcher, AWS_ENDPOINT_URL=url, **keys)
     assert (code, len(requests)) == (3, 1)
     assert "s3://bucket/study" in told["FAIL store"]

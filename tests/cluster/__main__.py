@@ -43,7 +43,7 @@ def _serve(nodes: int) -> None:
         _print_exports(
             {
                 "KUBECONFIG": str(cluster.kubeconfig),
-                "RESULTS_URI": f"s3://{bucket}/grids",
+                "LAUNCHER_RESULTS_URI": f"s3://{bucket}/grids",
                 **minio.environment(),
             },
             programs["kubectl"].parent,

@@ -64,13 +64,19 @@ class Refusal:
         )
 
 
-def read_refusal(status: int, body: bytes) -> Refusal:
-    """From a Status object, or from whatever a proxy in between says."""
+def read_object(body: bytes) -> dict[str, Any] | None:
+    """An object of Kubernetes as JSON; None for whatever else answers at its address."""
     try:
         content = json.loads(body)
     except ValueError:
-        content = None
-    if not isinstance(content, dict):
+        return None
+    return content if isinstance(content, dict) and "kind" in content else None
+
+
+def read_refusal(status: int, body: bytes) -> Refusal:
+    """From a Status object, or from whatever a proxy in between says."""
+    content = read_object(body)
+    if content is None:
         content = {"message": body[:200].decode(errors="replace")}
     message = " ".join(str(content.get("message", "")).split())
     return Refusal(status, content.get("reason") or "", message, content.get("details") or {})

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
-from launcher.answers import Call, ClusterFailed, NoCluster, Refusal, as_error, read_refusal
+from launcher.answers import Call, ClusterFailed, NoCluster, Refusal, as_error, read_object, read_refusal
 from launcher.connection import first_cause, in_words, proxy_for, proxy_headers, without_credentials
 from launcher.manifest import CONTAINER, OWNER_LABEL, RUN_LABEL
 from launcher.nodes import Node, read_node
@@ -102,7 +102,7 @@ class Cluster:
     def job(self, name: str) -> Job | None:
         """The Job, or None."""
         answer = self._ask("get", f"{_JOBS}/{quote(name)}", accept=frozenset({HTTPStatus.NOT_FOUND}))
-        return None if isinstance(answer, Refusal) else read_job(json.loads(answer))
+        return None if isinstance(answer, Refusal) else read_job(answer)
 
     def jobs(self, run: str) -> list[Job]:
         """The owner's Jobs of the run."""
@@ -122,7 +122,7 @@ class Cluster:
         """Whom the API server takes us for; None where it does not say."""
         body = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
         answer = self._ask("create", _WHO, body=body, accept=_HIDDEN)
-        return None if isinstance(answer, Refusal) else str(json.loads(answer)["status"]["userInfo"]["username"])
+        return None if isinstance(answer, Refusal) else str(answer["status"]["userInfo"]["username"])
 
     def may(self, permission: Permission) -> bool:
         """Whether we hold the permission in the namespace. To ask is granted to everybody (system:basic-user)."""
@@ -134,7 +134,7 @@ class Cluster:
             "spec": {"resourceAttributes": asked | ({"subresource": subresource} if subresource else {})},
         }
         answer = self._ask("create", _MAY, body=body)
-        return not isinstance(answer, Refusal) and bool(json.loads(answer)["status"]["allowed"])
+        return not isinstance(answer, Refusal) and bool(answer["status"]["allowed"])
 
     def has_namespace(self) -> bool | None:
         """None where we may not look."""
@@ -147,7 +147,7 @@ class Cluster:
     def nodes(self) -> list[Node] | None:
         """All of the cluster; None where we may not look."""
         answer = self._ask("list", _NODES, accept=frozenset({HTTPStatus.FORBIDDEN}))
-        return None if isinstance(answer, Refusal) else list(map(read_node, json.loads(answer)["items"]))
+        return None if isinstance(answer, Refusal) else list(map(read_node, answer["items"]))
 
     def _has(self, path: str) -> bool | None:
         answer = self._ask("get", path, accept=_HIDDEN)
@@ -184,15 +184,23 @@ class Cluster:
         """None when the server forgot the list before its last page was read, which then has to begin anew."""
         items: list[T] = []
         query = {"labelSelector": selector, "limit": str(_PAGE)}
-        while True:
-            answer = self._ask("list", path, query, accept=frozenset({HTTPStatus.GONE}))
-            if isinstance(answer, Refusal):
-                return None
-            page, token = _read_page(answer, read)
-            items += page
+        while (page := self._page(path, query, read)) is not None:
+            found, token = page
+            items += found
             if not token:
                 return items
             query["continue"] = token
+        return None
+
+    def _page(self, path: str, query: Mapping[str, str], read: Callable[[Content], T]) -> tuple[list[T], str] | None:
+        """Its objects cut down to what is asked about, and the token of the next page, empty on the last.
+
+        Nothing else of it stays: whole, a page of 500 Jobs takes tens of megabytes.
+        """
+        answer = self._ask("list", path, query, accept=frozenset({HTTPStatus.GONE}))
+        if isinstance(answer, Refusal):
+            return None
+        return list(map(read, answer["items"])), answer["metadata"].get("continue", "")
 
     def _ask(
         self,
@@ -202,15 +210,15 @@ class Cluster:
         *,
         body: Content | None = None,
         accept: frozenset[HTTPStatus] = frozenset(),
-    ) -> bytes | Refusal:
-        """The answer, which is JSON; a refusal whose status is in `accept` is the caller's to judge."""
+    ) -> Content | Refusal:
+        """The object that answers; a refusal whose status is in `accept` is the caller's to judge."""
         call, tried = self._call(verb, path), 0
         while True:
             tried += 1
             response = self._send(verb, path, query or {}, body, stream=False)
             if response.status < HTTPStatus.BAD_REQUEST:
                 self._allowed.add(call)
-                return bytes(response.data)
+                return self._read(call, response.data)
             refusal = read_refusal(response.status, response.data)
             if self._passes(call, refusal) and tried < TRIES:
                 time.sleep(delay_seconds(tried, response.headers.get("Retry-After")))
@@ -218,6 +226,12 @@ class Cluster:
                 return refusal
             else:
                 raise as_error(call, refusal, self.server)
+
+    def _read(self, call: Call, body: bytes) -> Content:
+        if (content := read_object(body)) is None:
+            remedy = "check the server in the kubeconfig"
+            raise NoCluster(f"no API server: {self._place} says something else to {call}; {remedy}")
+        return content
 
     def _passes(self, call: Call, refusal: Refusal) -> bool:
         # A server that has just started forbids everything until it has read its Roles.
@@ -276,15 +290,6 @@ class Cluster:
         if not namespaced:
             return Call(verb, path.partition("/v1/")[2].partition("/")[0], None)
         return Call(verb, "/".join(resource.split("/")[::2]), self.namespace)
-
-
-def _read_page(answer: bytes, read: Callable[[Content], T]) -> tuple[list[T], str]:
-    """Its objects cut down to what is asked about, and the token of the next page, empty on the last.
-
-    Nothing else of it stays: whole, a page of 500 Jobs takes tens of megabytes.
-    """
-    page = json.loads(answer)
-    return list(map(read, page["items"])), page["metadata"].get("continue", "")
 
 
 _METHODS = {"create": "POST", "get": "GET", "list": "GET", "delete": "DELETE"}

@@ -106,6 +106,37 @@ def test_a_proxy_gets_the_credentials_of_its_url_and_its_answer_is_told(launcher
     assert set(seen) == {f"Basic {base64.b64encode(b'some@body:secret').decode()}"}
 
 
+@contextmanager
+def other_server(body: bytes) -> Iterator[str]:
+    """Its address. It answers whatever it is asked."""
+
+    class Other(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args: object) -> None:
+            """Quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Other)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize("body", [b"<html>Please log in</html>", b'{"up": true}', b"[]"])
+def test_a_server_that_is_no_api_server_is_named(launcher: Launcher, tmp_path: Path, body: bytes) -> None:
+    """A page for logins in front of the cluster, or the port of another program."""
+    with other_server(body) as url:
+        done = run(launcher, "wait", KUBECONFIG=kubeconfig(tmp_path, url))
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert f"no API server: {url} says something else to list jobs" in done.stderr
+
+
 def test_no_proxy_is_named_where_none_is_used(launcher: Launcher, tmp_path: Path) -> None:
     config = kubeconfig(tmp_path, "https://127.0.0.1:9")
     done = run(launcher, "wait", KUBECONFIG=config, HTTPS_PROXY="http://somebody:secret@127.0.0.1:9")

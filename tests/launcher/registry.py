@@ -3,12 +3,13 @@
 import base64
 import hashlib
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, urlsplit
+
+from tests.launcher.serving import serving
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 TOKEN = "a-token-of-the-token-service"
@@ -60,16 +61,8 @@ class Registry:
 @contextmanager
 def registry(**settings: object) -> Iterator[Registry]:
     served = Registry(**settings)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(served))
-    served.host = f"127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
+    with serving(_handler(served)) as served.host:
         yield served
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(timeout=5)
 
 
 def _handler(registry: Registry) -> type[BaseHTTPRequestHandler]:
@@ -127,8 +120,5 @@ def _handler(registry: Registry) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(body)
-
-        def log_message(self, *args: object) -> None:
-            """Quiet."""
 
     return Handler

@@ -8,11 +8,13 @@ from launcher.canary import Hold, HoldRecord, Holds, as_held, behind_canaries
 from launcher.ends import NO_RESULT
 from launcher.job_options import JobOptions, ModelOptions
 from launcher.plan import plan
+from launcher.request import find_cell
 from launcher.view import Held, Queued, Row, Started, is_final, join
 from tests.factories import failure, progress, publish, success, task
 from tests.launcher.program import Launcher
+from tests.launcher.seen import JOB
 from tests.launcher.standin import Ending
-from tests.launcher.test_view import JOB
+from tests.launcher.test_verbs import tasks_of
 
 TASKS = [
     task(cell={"model": model, "labels": labels, "samples": samples})
@@ -132,14 +134,7 @@ def test_local_cells_of_a_model_wait_for_its_canary(launcher: Launcher) -> None:
     began = {life["cell"]: life["began"] for life in launcher.lives()}
     ended = {life["cell"]: life["ended"] for life in launcher.lives()}
     assert began["bert-l4-n80-s0"] > ended["bert-l2-n80-s0"]
-    publish(open_store(str(launcher.results)), success(launcher_task(launcher, "gemma3-l2-n80-s13")))
+    publish(open_store(str(launcher.results)), success(find_cell(tasks_of(launcher), "gemma3-l2-n80-s13")))
     again = launcher("submit", "--yes", "--canary")
     assert "held" not in again.stderr
     assert {life["cell"] for life in launcher.lives()} >= {"gemma3-l4-n80-s0", "gemma3-l4-n80-s13"}
-
-
-def launcher_task(launcher: Launcher, cell: str):
-    from launcher.request import find_cell
-    from tests.launcher.test_verbs import tasks_of
-
-    return find_cell(tasks_of(launcher), cell)

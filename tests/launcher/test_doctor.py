@@ -2,10 +2,9 @@
 
 import json
 import subprocess
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from launcher.doctor import image_check
 from launcher.permissions import needed_permissions
 from tests.launcher.program import Launcher
 from tests.launcher.registry import registry
+from tests.launcher.serving import serving
 
 
 def local(launcher: Launcher, **environment: str) -> tuple[int, dict[str, str]]:
@@ -71,21 +71,13 @@ def test_a_store_that_does_not_answer_is_asked_once(launcher: Launcher):
 def broken_server() -> Iterator[tuple[str, list[str]]]:
     requests: list[str] = []
 
-    class Handler(BaseHTTPRequestHandler):
+    class Broken(BaseHTTPRequestHandler):
         def do_PUT(self) -> None:
             requests.append(self.path)
             self.send_error(503)
 
-        def log_message(self, *args: object) -> None:
-            """Quiet."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", requests
-    finally:
-        server.shutdown()
-        server.server_close()
+    with serving(Broken) as place:
+        yield f"http://{place}", requests
 
 
 @pytest.mark.parametrize(

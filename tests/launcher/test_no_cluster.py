@@ -2,10 +2,9 @@
 
 import base64
 import subprocess
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ import yaml
 
 from launcher.connection import without_credentials
 from tests.launcher.program import Launcher
+from tests.launcher.serving import serving
 
 _QUIET = ("HTTP_PROXY", "http_proxy", "https_proxy", "NO_PROXY", "no_proxy", "KUBERNETES_SERVICE_HOST")
 
@@ -85,17 +85,8 @@ def refusing_proxy() -> Iterator[tuple[str, list[str | None]]]:
             seen.append(self.headers["Proxy-Authorization"])
             self.send_error(403)
 
-        def log_message(self, *args: object) -> None:
-            """Quiet."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"127.0.0.1:{server.server_port}", seen
-    finally:
-        server.shutdown()
-        server.server_close()
+    with serving(Proxy) as place:
+        yield place, seen
 
 
 def test_a_proxy_gets_the_credentials_of_its_url_and_its_answer_is_told(launcher: Launcher, tmp_path: Path) -> None:
@@ -106,9 +97,9 @@ def test_a_proxy_gets_the_credentials_of_its_url_and_its_answer_is_told(launcher
     assert set(seen) == {f"Basic {base64.b64encode(b'some@body:secret').decode()}"}
 
 
-@contextmanager
-def other_server(body: bytes) -> Iterator[str]:
-    """Its address. It answers whatever it is asked."""
+@pytest.mark.parametrize("body", [b"<html>Please log in</html>", b'{"up": true}', b"[]"])
+def test_a_server_that_is_no_api_server_is_named(launcher: Launcher, tmp_path: Path, body: bytes) -> None:
+    """A page for logins in front of the cluster, or the port of another program."""
 
     class Other(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -116,25 +107,10 @@ def other_server(body: bytes) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, *args: object) -> None:
-            """Quiet."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Other)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
-@pytest.mark.parametrize("body", [b"<html>Please log in</html>", b'{"up": true}', b"[]"])
-def test_a_server_that_is_no_api_server_is_named(launcher: Launcher, tmp_path: Path, body: bytes) -> None:
-    """A page for logins in front of the cluster, or the port of another program."""
-    with other_server(body) as url:
-        done = run(launcher, "wait", KUBECONFIG=kubeconfig(tmp_path, url))
+    with serving(Other) as place:
+        done = run(launcher, "wait", KUBECONFIG=kubeconfig(tmp_path, f"http://{place}"))
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
-    assert f"no API server: {url} says something else to list jobs" in done.stderr
+    assert f"no API server: http://{place} says something else to list jobs" in done.stderr
 
 
 def test_no_proxy_is_named_where_none_is_used(launcher: Launcher, tmp_path: Path) -> None:

@@ -82,6 +82,7 @@ class Cluster:
     def __init__(self, settings: ClusterSettings) -> None:
         self.namespace = settings.namespace
         self.owner = settings.owner
+        self.connections = settings.connections
         self._throttle = Throttle(settings.requests_per_second)
         self._api = _connect(settings)
         self.server = str(self._api.configuration.host)

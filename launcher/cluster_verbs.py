@@ -19,7 +19,7 @@ from launcher.answers import ClusterFailed, NoCluster
 from launcher.canary import HoldRecord, Holds, as_held, hold_back
 from launcher.cluster import Cluster, Conflict
 from launcher.ends import Broken
-from launcher.handover import Manifest, Refused, check, delete, forecast, hand_over, in_words, outcome, rehearse
+from launcher.handover import Manifest, Refused, check, delete, forecast, hand_over, outcome, rehearse
 from launcher.image import ask_registry, pin_image, resolve_image
 from launcher.job_options import JobOptions
 from launcher.logs import latest_log
@@ -70,7 +70,7 @@ def _start(
     record_run(store, submission.run)
     _record(cluster, run, store).replace({task.cell.id for task in to_run}, held)
     manifests = [job_manifest(task, run, pinned, template) for task in to_run if task.cell.id not in held.canary_of]
-    return _hand_over(args, cluster, settings, run, manifests, found, list(held.canary_of))
+    return _hand_over(args, cluster, run, manifests, found, list(held.canary_of))
 
 
 def status(args: argparse.Namespace, store: Store) -> ExitCode:
@@ -86,11 +86,10 @@ def cancel(args: argparse.Namespace, store: Store) -> ExitCode:
     asked = request.from_run(args, store)
     chosen = {request.find_cell(asked.tasks, args.cell)} if args.cell else set(asked.chosen)
     cells = {task.cell.id for task in chosen}
-    settings = cluster_settings(vars(args))
-    cluster = Cluster(settings)
+    cluster = Cluster(cluster_settings(vars(args)))
     jobs = [job for job in cluster.jobs(asked.run) if job.cell in cells]
     let_go = _record(cluster, asked.run, store).let_go(cells)
-    deleted = delete(cluster, jobs, settings.connections)
+    deleted = delete(cluster, jobs)
     if args.json:
         told = [{"cell": job.cell, "job": job.name} for job in deleted]
         print_json({"run": asked.run, "deleted": told, "no_longer_held": let_go})
@@ -121,10 +120,10 @@ def retry(args: argparse.Namespace, store: Store) -> ExitCode:
     rest = ": making their Jobs anew" if again else ""
     say(f"{len(again)} of {len(asked.chosen)} cells failed or were lost{rest}")
     image = pin_image(options.image, asked.run, store) if again else options.image
-    delete(cluster, [row.job for row in again if row.job is not None], settings.connections)
+    delete(cluster, [row.job for row in again if row.job is not None])
     pinned = _with_image(options, image)
     manifests = [job_manifest(row.task, asked.run, pinned, template) for row in again]
-    return _hand_over(args, cluster, settings, asked.run, manifests, found=[])
+    return _hand_over(args, cluster, asked.run, manifests, found=[])
 
 
 def logs(args: argparse.Namespace, store: Store) -> ExitCode:
@@ -164,7 +163,7 @@ def _dry_run(args: argparse.Namespace, store: Store, settings: ClusterSettings) 
 
 def _server_dry_run(args: argparse.Namespace, store: Store, settings: ClusterSettings) -> ExitCode:
     run, manifests = _rehearsed(args, store, settings)
-    answers = list(rehearse(Cluster(settings), manifests, settings.connections))
+    answers = rehearse(Cluster(settings), manifests)
     told = [_told(manifest, *forecast(answer)) for manifest, answer in answers]
     if args.json:
         print_json({"run": run, "namespace": settings.namespace, "jobs": told})
@@ -219,22 +218,18 @@ def _print_manifests(form: str, manifests: Manifests) -> None:
 def _hand_over(
     args: argparse.Namespace,
     cluster: Cluster,
-    settings: ClusterSettings,
     run: str,
     manifests: Manifests,
     found: Sequence[Job],
     held: Sequence[str] = (),
 ) -> ExitCode:
-    told, creations = [], []
-    for manifest, creation in hand_over(cluster, manifests, found, settings.connections):
-        say(in_words(manifest, creation))
-        told.append(_told(manifest, *outcome(creation)))
-        creations.append(creation)
+    made = hand_over(cluster, manifests, found)
     if args.json and not args.wait:
+        told = [_told(manifest, *outcome(creation)) for manifest, creation in made]
         print_json({"run": run, "namespace": cluster.namespace, "jobs": told, "held": list(held)})
-    check(creations)
+    check(creation for _, creation in made)
     if not args.json:
-        out(f"{len(told)} Jobs of run {run} are in namespace {cluster.namespace}; status shows them")
+        out(f"{len(made)} Jobs of run {run} are in namespace {cluster.namespace}; status shows them")
         if held:
             out(f"{len(held)} cells are held until their canary succeeded: `wait` or `status --watch` makes their Jobs")
     return OK
@@ -248,12 +243,11 @@ def _told(manifest: Manifest, word: str, words: str) -> dict[str, str]:
 def _wait(args: argparse.Namespace, asked: request.Request, store: Store, display: Display) -> ExitCode:
     rows = join(asked.chosen, survey(asked.chosen, store))
     if not _all_done(rows):
-        settings, keeper = cluster_settings(vars(args)), Keeper(store)
-        cluster = Cluster(settings)
+        cluster, keeper = Cluster(cluster_settings(vars(args))), Keeper(store)
 
         def look() -> list[Row]:
             rows = _kept_rows(cluster, asked, store, keeper)
-            release(cluster, _record(cluster, asked.run, store), rows, settings.connections)
+            release(cluster, _record(cluster, asked.run, store), rows)
             return rows
 
         rows = wait_for(look, args.timeout, display)

@@ -1,7 +1,7 @@
 """Cells become Jobs, and Jobs are deleted, many at a time."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -10,6 +10,7 @@ from contract.exits import BadInput
 from launcher.answers import ClusterFailed, NoCluster
 from launcher.cluster import Cluster, Conflict, Created, Creation, Exists, Terminating, judge
 from launcher.objects import Complete, Job, JobFailed
+from launcher.talk import say
 
 _GONE_SECONDS = 60.0
 """How long a deleted Job may take to be gone."""
@@ -28,29 +29,30 @@ class Refused:
 
 
 def hand_over(
-    cluster: Cluster, manifests: Sequence[Manifest], found: Sequence[Job], connections: int
-) -> Iterator[tuple[Manifest, Creation]]:
-    """Make every Job that is not among `found`, in order. On an exception the rest is not begun."""
+    cluster: Cluster, manifests: Sequence[Manifest], found: Sequence[Job] = ()
+) -> list[tuple[Manifest, Creation]]:
+    """Make every Job that is not among `found`, in order, and tell each. On an exception the rest is not begun."""
     there = {job.name: job for job in found}
-    return _each(
-        lambda manifest: _make(cluster, manifest, there.get(manifest["metadata"]["name"])), manifests, connections
-    )
+    made = []
+    for manifest, creation in _each(lambda each: _make(cluster, each, there.get(_name(each))), manifests, cluster):
+        say(_line(manifest, creation))
+        made.append((manifest, creation))
+    return made
 
 
-def rehearse(
-    cluster: Cluster, manifests: Sequence[Manifest], connections: int
-) -> Iterator[tuple[Manifest, Creation | Refused]]:
+def rehearse(cluster: Cluster, manifests: Sequence[Manifest]) -> list[tuple[Manifest, Creation | Refused]]:
     """What the API server would say to each Job, in order; nothing is made. It counts no quota in a dry run."""
-    return _each(lambda manifest: _rehearse(cluster, manifest), manifests, connections)
+    return list(_each(lambda manifest: _rehearse(cluster, manifest), manifests, cluster))
 
 
-def delete(cluster: Cluster, jobs: Sequence[Job], connections: int) -> list[Job]:
+def delete(cluster: Cluster, jobs: Sequence[Job]) -> list[Job]:
     """Delete these Jobs; those that were still there, in order."""
-    return [job for job, deleted in _each(cluster.delete, jobs, connections) if deleted]
+    return [job for job, deleted in _each(cluster.delete, jobs, cluster) if deleted]
 
 
-def _each(act: Callable[[Item], T], items: Sequence[Item], connections: int) -> Iterator[tuple[Item, T]]:
-    pool = ThreadPoolExecutor(connections)
+def _each(act: Callable[[Item], T], items: Sequence[Item], cluster: Cluster) -> Iterator[tuple[Item, T]]:
+    """As many at a time as the cluster has connections."""
+    pool = ThreadPoolExecutor(cluster.connections)
     try:
         acting = [pool.submit(act, item) for item in items]
         for item, acted in zip(items, acting, strict=True):
@@ -108,13 +110,7 @@ def forecast(creation: Creation | Refused) -> tuple[str, str]:
             return outcome(creation)
 
 
-def in_words(manifest: Manifest, creation: Creation) -> str:
-    """A line about one Job."""
-    word, words = outcome(creation)
-    return f"{word:<8} {manifest['metadata']['name']}{': ' if words else ''}{words}"
-
-
-def check(creations: Sequence[Creation]) -> None:
+def check(creations: Iterable[Creation]) -> None:
     """Raises BadInput for Jobs of somebody else, ClusterFailed for those that would not go."""
     for creation in creations:
         word, words = outcome(creation)
@@ -123,3 +119,12 @@ def check(creations: Sequence[Creation]) -> None:
             raise BadInput(f"Job {creation.job.name}: {words}; {remedy}")
         if isinstance(creation, Terminating):
             raise ClusterFailed(f"Job {creation.job.name} is {word}: {words}; submit again")
+
+
+def _line(manifest: Manifest, creation: Creation) -> str:
+    word, words = outcome(creation)
+    return f"{word:<8} {_name(manifest)}{': ' if words else ''}{words}"
+
+
+def _name(manifest: Manifest) -> str:
+    return str(manifest["metadata"]["name"])

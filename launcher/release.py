@@ -4,14 +4,13 @@ from collections.abc import Sequence
 
 from launcher.canary import HoldRecord
 from launcher.cluster import Cluster
-from launcher.handover import check, hand_over, in_words
+from launcher.handover import check, hand_over
 from launcher.manifest import job_manifest
 from launcher.request import refuse_other_numerics
-from launcher.talk import say
 from launcher.view import Held, Row
 
 
-def release(cluster: Cluster, record: HoldRecord, rows: Sequence[Row], connections: int) -> None:
+def release(cluster: Cluster, record: HoldRecord, rows: Sequence[Row]) -> None:
     """Make the Jobs of the cells among `rows` whose canary succeeded, then strike those cells off the record.
 
     In this order: whoever is killed in between leaves cells that are released again, and whose Jobs are there already.
@@ -26,9 +25,5 @@ def release(cluster: Cluster, record: HoldRecord, rows: Sequence[Row], connectio
         for cell in hold.cells
         if cell in free
     ]
-    creations = []
-    for manifest, creation in hand_over(cluster, manifests, [], connections):
-        say(in_words(manifest, creation))
-        creations.append(creation)
-    check(creations)
+    check(creation for _, creation in hand_over(cluster, manifests))
     record.let_go(free)

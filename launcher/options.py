@@ -1,6 +1,7 @@
 """The command line, as `--help` reads it."""
 
 import argparse
+from collections.abc import Callable
 from typing import get_args
 
 from contract.command_line import Parser
@@ -33,55 +34,27 @@ def parser() -> argparse.ArgumentParser:
         epilog=_EXAMPLES + _EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    verbs = root.add_subparsers(dest="verb", required=True, metavar="VERB")
-    run, cells, variant, work, where = _run(), _cells(), _variant(), _work(), _where()
-    verbs.add_parser(
-        "plan", parents=[run, cells, variant, work], help="show what submit would do with each cell, and why"
-    )
-    submit = verbs.add_parser(
-        "submit", parents=[run, cells, variant, work, where, _jobs()], help="run the cells that are missing"
-    )
-    _add_submit_options(submit)
-    status = verbs.add_parser("status", parents=[run, cells, where], help="show the state of each cell of a run")
-    status.add_argument("--watch", action="store_true", help="until all are done, or cannot be (Ctrl-C ends it)")
-    status.set_defaults(timeout=None)
-    wait = verbs.add_parser("wait", parents=[run, cells, where], help="return when all are done, or cannot be")
-    _add_timeout(wait)
-    cancel = verbs.add_parser("cancel", parents=[run, cells, where], help="delete the Jobs of a run; results stay")
-    cancel.add_argument("cell", metavar="CELL", nargs="?", help="only this one, such as bert-l2-n800-s0")
-    retry = verbs.add_parser(
-        "retry", parents=[run, cells, work, where, _jobs()], help="run again what failed or was lost"
-    )
-    retry.set_defaults(wait=False)
-    doctor = verbs.add_parser("doctor", parents=[where], help="say what keeps cells from running, and the remedy")
-    _add_results_uri(doctor)
-    _add_image_and_template(doctor)
-    doctor.add_argument("--json", action="store_true", help="machine-readable output on stdout")
-    gc = verbs.add_parser("gc", help="list what attempts left behind and no result refers to; with --yes remove it")
-    _add_results_uri(gc)
-    _add_gc_options(gc)
-    logs = verbs.add_parser("logs", parents=[run, where], help="print the log of a cell's latest attempt")
-    logs.add_argument("cell", metavar="CELL", help="a cell id, such as bert-l2-n800-s0")
-    logs.add_argument("-f", dest="follow", action="store_true", help="go on while the pod runs")
-    logs.set_defaults(only=[])
+    add = root.add_subparsers(dest="verb", required=True, metavar="VERB").add_parser
+    for add_verb in (_plan, _submit, _status, _wait, _cancel, _retry, _doctor, _gc, _logs):
+        add_verb(add)
     return root
 
 
-def _add_gc_options(gc: argparse.ArgumentParser) -> None:
-    gc.add_argument(
-        "--older-than",
-        metavar="TIME",
-        type=parse_seconds,
-        default="30d",
-        help="only attempts and checkpoints that nobody wrote to for 90m, 12h or 7d (default: 30d)",
-    )
-    gc.add_argument(
-        "--yes", action="store_true", help="remove them: failures, logs and checkpoints of unfinished cells"
-    )
-    gc.add_argument("--json", action="store_true", help="machine-readable output on stdout")
+Add = Callable[..., argparse.ArgumentParser]
+"""Adds a verb by its name."""
 
 
-def _add_submit_options(submit: argparse.ArgumentParser) -> None:
+def _plan(add: Add) -> None:
+    add(
+        "plan",
+        parents=[_run(), _cells(), _variant(), _work()],
+        help="show what submit would do with each cell, and why",
+    )
+
+
+def _submit(add: Add) -> None:
+    parents = [_run(), _cells(), _variant(), _work(), _where(), _jobs()]
+    submit = add("submit", parents=parents, help="run the cells that are missing")
     submit.add_argument("--yes", action="store_true", help="do not ask before running")
     instead = submit.add_mutually_exclusive_group()
     instead.add_argument("--dry-run", action="store_true", help="print the Jobs instead of making them")
@@ -98,6 +71,56 @@ def _add_submit_options(submit: argparse.ArgumentParser) -> None:
     submit.add_argument(
         "-o", dest="output", choices=["yaml", "json", "name"], default="yaml", help="of a dry run (default: yaml)"
     )
+
+
+def _status(add: Add) -> None:
+    status = add("status", parents=[_run(), _cells(), _where()], help="show the state of each cell of a run")
+    status.add_argument("--watch", action="store_true", help="until all are done, or cannot be (Ctrl-C ends it)")
+    status.set_defaults(timeout=None)
+
+
+def _wait(add: Add) -> None:
+    _add_timeout(add("wait", parents=[_run(), _cells(), _where()], help="return when all are done, or cannot be"))
+
+
+def _cancel(add: Add) -> None:
+    cancel = add("cancel", parents=[_run(), _cells(), _where()], help="delete the Jobs of a run; results stay")
+    cancel.add_argument("cell", metavar="CELL", nargs="?", help="only this one, such as bert-l2-n800-s0")
+
+
+def _retry(add: Add) -> None:
+    parents = [_run(), _cells(), _work(), _where(), _jobs()]
+    add("retry", parents=parents, help="run again what failed or was lost").set_defaults(wait=False)
+
+
+def _doctor(add: Add) -> None:
+    doctor = add("doctor", parents=[_where()], help="say what keeps cells from running, and the remedy")
+    _add_results_uri(doctor)
+    _add_image_and_template(doctor)
+    _add_json(doctor)
+
+
+def _gc(add: Add) -> None:
+    gc = add("gc", help="list what attempts left behind and no result refers to; with --yes remove it")
+    _add_results_uri(gc)
+    gc.add_argument(
+        "--older-than",
+        metavar="TIME",
+        type=parse_seconds,
+        default="30d",
+        help="only attempts and checkpoints that nobody wrote to for 90m, 12h or 7d (default: 30d)",
+    )
+    gc.add_argument(
+        "--yes", action="store_true", help="remove them: failures, logs and checkpoints of unfinished cells"
+    )
+    _add_json(gc)
+
+
+def _logs(add: Add) -> None:
+    logs = add("logs", parents=[_run(), _where()], help="print the log of a cell's latest attempt")
+    logs.add_argument("cell", metavar="CELL", help="a cell id, such as bert-l2-n800-s0")
+    logs.add_argument("-f", dest="follow", action="store_true", help="go on while the pod runs")
+    logs.set_defaults(only=[])
 
 
 def _add_timeout(verb: argparse.ArgumentParser) -> None:
@@ -132,8 +155,12 @@ def _cells() -> Parser:
         default=[],
         help="only cells with these coordinates, such as model=bert,labels=2; repeat for more",
     )
-    options.add_argument("--json", action="store_true", help="machine-readable output on stdout")
+    _add_json(options)
     return options
+
+
+def _add_json(options: argparse.ArgumentParser) -> None:
+    options.add_argument("--json", action="store_true", help="machine-readable output on stdout")
 
 
 def _variant() -> Parser:

@@ -76,6 +76,11 @@ class AttemptFile:
     attempt: str
     name: str
 
+    @property
+    def place(self) -> str:
+        """The beginning of the keys of all files of its attempt."""
+        return self.key.removesuffix(self.name)
+
 
 @dataclass(frozen=True)
 class CheckpointPart:
@@ -87,6 +92,11 @@ class CheckpointPart:
     attempt: str
     step: str
     name: str
+
+    @property
+    def place(self) -> str:
+        """The beginning of the keys of all checkpoints of its attempt."""
+        return self.checkpoint.removesuffix(f"{self.step}/")
 
     @property
     def checkpoint(self) -> str:

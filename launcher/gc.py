@@ -50,12 +50,12 @@ def leftovers(store: Store, before: datetime) -> list[Leftover]:
 
 
 def _by_attempt(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
-    """`attempts/<cell>/<fingerprint>/<attempt>/` -> its files. What no trainer wrote is nobody's to remove."""
+    """Place -> the files of one attempt there. What no trainer wrote is nobody's to remove."""
     places: dict[str, list[Entry]] = defaultdict(list)
     for entry in entries:
         file = attempt_file(entry.key) or checkpoint_part(entry.key)
         if file is not None:
-            places[f"{entry.key.partition('/')[0]}/{file.cell_id}/{file.fingerprint}/{file.attempt}/"].append(entry)
+            places[file.place].append(entry)
     return places
 
 

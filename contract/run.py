@@ -102,7 +102,9 @@ def load_run(store: Store, name: str) -> Run | None:
             raise BadInput(f"{run_key(name)} has schema version {version}; this program reads up to {SCHEMA}")
         return Run.model_validate_json(data, strict=True)
     except (ValueError, AttributeError, RecursionError) as error:
-        raise BadInput(f"{run_key(name)} cannot be read: it was cut short or edited") from error
+        raise BadInput(
+            f"{run_key(name)} in {store.uri} cannot be read: it was cut short or edited; delete it, then submit again"
+        ) from error
 
 
 def run_names(store: Store) -> list[str]:

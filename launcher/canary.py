@@ -121,8 +121,8 @@ class HoldRecord:
         try:
             return Holds.model_validate_json(data) if data is not None else Holds()
         except ValidationError as error:
-            words = one_line(error, Holds)
-            raise BadInput(f"{self._key} cannot be read: {words}; delete it, then submit again") from error
+            words = f"cannot be read: {one_line(error, Holds)}; delete it, then submit again"
+            raise BadInput(f"{self._key} in {self.store.uri} {words}") from error
 
     def replace(self, cells: Collection[str], held: Holds) -> list[str]:
         """Hold what `held` says, in place of whatever was held of `cells`; those of them that were."""

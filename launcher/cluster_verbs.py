@@ -19,7 +19,7 @@ from launcher.answers import ClusterFailed, NoCluster
 from launcher.canary import HoldRecord, Holds, as_held, hold_back
 from launcher.cluster import Cluster, Conflict
 from launcher.ends import Broken
-from launcher.handover import Manifest, Refused, check, delete, forecast, hand_over, outcome, rehearse
+from launcher.handover import Manifest, Refused, check, delete, expected_outcome, hand_over, outcome, rehearse
 from launcher.image import ask_registry, pin_image, resolve_image
 from launcher.job_options import JobOptions
 from launcher.logs import latest_log
@@ -164,7 +164,7 @@ def _dry_run(args: argparse.Namespace, store: Store, settings: ClusterSettings) 
 def _server_dry_run(args: argparse.Namespace, store: Store, settings: ClusterSettings) -> ExitCode:
     run, manifests = _rehearsed(args, store, settings)
     answers = rehearse(Cluster(settings), manifests)
-    told = [_told(manifest, *forecast(answer)) for manifest, answer in answers]
+    told = [_told(manifest, *expected_outcome(answer)) for manifest, answer in answers]
     if args.json:
         print_json({"run": run, "namespace": settings.namespace, "jobs": told})
     else:

@@ -97,7 +97,7 @@ def outcome(creation: Creation) -> tuple[str, str]:
     raise AssertionError(creation)
 
 
-def forecast(creation: Creation | Refused) -> tuple[str, str]:
+def expected_outcome(creation: Creation | Refused) -> tuple[str, str]:
     """The same for what a submit would meet."""
     match creation:
         case Created():

@@ -9,6 +9,7 @@ from contract.store import Store
 from contract.survey import Done, Failed, Running, State, look
 from contract.task import Task
 from launcher.show import duration, status_of
+from launcher.talk import say
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -57,8 +58,7 @@ class Lines:
 
     def _say(self, line: str) -> None:
         self._spoken = time.monotonic()
-        sys.stderr.write(f"{line}\n")
-        sys.stderr.flush()
+        say(line)
 
 
 class Board:

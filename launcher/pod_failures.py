@@ -60,7 +60,7 @@ def pod_failures(row: Row) -> list[PodFailure]:
     if row.job is None or isinstance(row.stored, Done):
         return []
     of_pods = [_of_pod(row.task, pod) for pod in row.pods if _is_over(pod) and not _is_told(row, pod)]
-    return [*of_pods, *_of_job(row.task, row.job, row)]
+    return [*of_pods, *_of_job(row, row.job)]
 
 
 def _is_over(pod: Pod) -> bool:
@@ -79,11 +79,11 @@ def _of_pod(task: Task, pod: Pod) -> PodFailure:
     return _failure(task, pod_end(pod), uid=pod.uid, pod=pod.name, node=pod.node, exit_code=exit_code, at=pod.changed)
 
 
-def _of_job(task: Task, job: Job, row: Row) -> list[PodFailure]:
+def _of_job(row: Row, job: Job) -> list[PodFailure]:
     """Of a Job whose pods do not tell why it ended: its deadline took them along, or they are gone."""
     untold = row.pod is None and known_failure(row.stored, job) is None
     if isinstance(row.state, Broken) and (untold or row.state == TOO_LONG):
-        return [_failure(task, row.state, uid=job.uid, pod=None, node=None, exit_code=None, at=job.changed)]
+        return [_failure(row.task, row.state, uid=job.uid, pod=None, node=None, exit_code=None, at=job.changed)]
     return []
 
 

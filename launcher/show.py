@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from contract.result import Progress
 from contract.survey import Done, Failed, Lost, Missing, Running, Stale
 from contract.task import Task
 from launcher.ends import Broken
@@ -57,16 +58,11 @@ def status_of(state: State) -> CellStatus:
         case Done():
             return CellStatus("done", "", {})
         case Running(progress):
-            accuracy = "" if progress.accuracy is None else f", validation accuracy {progress.accuracy:.1%}"
-            left = "" if progress.eta_seconds is None else f", {duration(progress.eta_seconds)} left"
-            words = f"{progress.phase}, step {progress.step} of {progress.planned_steps}{accuracy}{left}"
-            details = progress.model_dump(
-                mode="json", include={"phase", "step", "planned_steps", "accuracy", "eta_seconds"}
-            )
-            return CellStatus("running", words, details)
+            shown = {"phase", "step", "planned_steps", "accuracy", "eta_seconds"}
+            return CellStatus("running", _how_far(progress), progress.model_dump(mode="json", include=shown))
         case Failed(failure, progress):
             shown = {"error", "exit_code", "message", "last_step", "pod", "node"}
-            details = {"last_step": progress.step} if progress else {}
+            details: dict[str, Any] = {"last_step": progress.step} if progress else {}
             return _failed(state, details | failure.model_dump(mode="json", include=shown))
         case Lost(progress):
             details = {"last_step": progress.step, "last_seen": progress.updated_at.isoformat()} if progress else {}
@@ -101,6 +97,12 @@ def _status_on_cluster(
             return CellStatus("ending", "its Job was deleted", {})
         case Broken(error, message):
             return _failed(state, {"error": error, "message": message})
+
+
+def _how_far(progress: Progress) -> str:
+    accuracy = "" if progress.accuracy is None else f", validation accuracy {progress.accuracy:.1%}"
+    left = "" if progress.eta_seconds is None else f", {duration(progress.eta_seconds)} left"
+    return f"{progress.phase}, step {progress.step} of {progress.planned_steps}{accuracy}{left}"
 
 
 def _failed(state: Failed | Broken, details: dict[str, Any]) -> CellStatus:

@@ -8,6 +8,7 @@ from contract.survey import Done, Failed, Lost, Missing, Running, Stale
 from contract.survey import State as Stored
 from contract.task import Task
 from launcher.ends import Broken, is_on_lost_node, job_end, pod_end
+from launcher.nodes import GPU
 from launcher.objects import Job, Pod
 
 _CANNOT_PULL = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"}
@@ -150,7 +151,7 @@ _PREEMPTION = re.compile(r"\. (?:no new claims to deallocate, )?preemption:")
 def in_words(scheduler: str) -> str:
     """`0/4 nodes are available: 4 Insufficient nvidia.com/gpu. preemption: ...`, less what helps nobody."""
     told = _PREEMPTION.split(scheduler, maxsplit=1)[0].rstrip(".")
-    if "Insufficient nvidia.com/gpu" in told:
+    if f"Insufficient {GPU}" in told:
         return f"every GPU is in use or there is none ({told})"
     if "node affinity/selector" in told and "Insufficient" not in told:
         return f"no node has the labels that this model asks for ({told})"

@@ -17,7 +17,7 @@ from contract.task import Task
 from launcher import request, show
 from launcher.answers import ClusterFailed, NoCluster
 from launcher.canary import HoldRecord, Holds, as_held, hold_back
-from launcher.cluster import Cluster, Conflict
+from launcher.cluster import Cluster, Conflict, Creation
 from launcher.ends import Broken
 from launcher.handover import Manifest, Refused, check, delete, expected_outcome, hand_over, outcome, rehearse
 from launcher.image import ask_registry, pin_image, resolve_image
@@ -52,16 +52,17 @@ def submit(args: argparse.Namespace, store: Store) -> ExitCode:
     say(show.plan_text(submission.steps, estimate(submission.steps, measure(submission.steps, store)), workers=None))
     _refuse_too_many(submission.to_run, settings)
     if not submission.to_run:
-        return _wait(args, submission.asked, store, Lines()) if args.wait else OK
-    if not args.yes and not confirmed(f"make their Jobs in namespace {settings.namespace}?"):
+        _print_jobs(args, submission.run.name, settings.namespace, [])
+    elif not args.yes and not confirmed(f"make their Jobs in namespace {settings.namespace}?"):
         return INCOMPLETE
-    code = _start(args, submission, settings, options, store)
-    return _wait(args, submission.asked, store, Lines()) if args.wait else code
+    else:
+        _start(args, submission, settings, options, store)
+    return _wait(args, submission.asked, store, Lines()) if args.wait else OK
 
 
 def _start(
     args: argparse.Namespace, submission: Submission, settings: ClusterSettings, options: JobSettings, store: Store
-) -> ExitCode:
+) -> None:
     run, to_run = submission.run.name, submission.to_run
     template, cluster = load_template(options.template), Cluster(settings)
     found = cluster.jobs(run)
@@ -70,7 +71,7 @@ def _start(
     record_run(store, submission.run)
     _record(cluster, run, store).replace({task.cell.id for task in to_run}, held)
     manifests = [job_manifest(task, run, pinned, template) for task in to_run if task.cell.id not in held.canary_of]
-    return _hand_over(args, cluster, run, manifests, found, list(held.canary_of))
+    _hand_over(args, cluster, run, manifests, found, list(held.canary_of))
 
 
 def status(args: argparse.Namespace, store: Store) -> ExitCode:
@@ -123,7 +124,8 @@ def retry(args: argparse.Namespace, store: Store) -> ExitCode:
     delete(cluster, [row.job for row in again if row.job is not None])
     pinned = _with_image(options, image)
     manifests = [job_manifest(row.task, asked.run, pinned, template) for row in again]
-    return _hand_over(args, cluster, asked.run, manifests, found=[])
+    _hand_over(args, cluster, asked.run, manifests, found=[])
+    return OK
 
 
 def logs(args: argparse.Namespace, store: Store) -> ExitCode:
@@ -222,17 +224,27 @@ def _hand_over(
     manifests: Manifests,
     found: Sequence[Job],
     held: Sequence[str] = (),
-) -> ExitCode:
+) -> None:
     made = hand_over(cluster, manifests, found)
-    if args.json and not args.wait:
-        told = [_told(manifest, *outcome(creation)) for manifest, creation in made]
-        print_json({"run": run, "namespace": cluster.namespace, "jobs": told, "held": list(held)})
+    _print_jobs(args, run, cluster.namespace, made, held)
     check(creation for _, creation in made)
     if not args.json:
         out(f"{len(made)} Jobs of run {run} are in namespace {cluster.namespace}; status shows them")
         if held:
             out(f"{len(held)} cells are held until their canary succeeded: `wait` or `status --watch` makes their Jobs")
-    return OK
+
+
+def _print_jobs(
+    args: argparse.Namespace,
+    run: str,
+    namespace: str,
+    made: Sequence[tuple[Manifest, Creation]],
+    held: Sequence[str] = (),
+) -> None:
+    """For machines, unless what `wait` prints follows."""
+    if args.json and not args.wait:
+        told = [_told(manifest, *outcome(creation)) for manifest, creation in made]
+        print_json({"run": run, "namespace": namespace, "jobs": told, "held": list(held)})
 
 
 def _told(manifest: Manifest, word: str, words: str) -> dict[str, str]:

@@ -36,6 +36,13 @@ def test_the_store_is_asked_first(clustered: ClusterLauncher) -> None:
     assert [job.metadata.name for job in clustered.jobs()] == ["twenty-bert-l2-n80-s0"]
 
 
+def test_machines_are_told_that_there_is_nothing_to_do(clustered: ClusterLauncher) -> None:
+    for task in clustered.tasks():
+        publish(clustered.store(), success(task))
+    nothing = {"run": "twenty", "namespace": clustered.namespace, "jobs": [], "held": []}
+    assert clustered.json("submit", "--yes") == nothing
+
+
 def test_two_launchers_at_once_make_one_job_a_cell(clustered: ClusterLauncher) -> None:
     wanted, command = clustered.wanted_specs(), clustered.command("submit", "--yes")
     environment = clustered.environment(LAUNCHER_REQUESTS_PER_SECOND="10")

@@ -40,6 +40,8 @@ Manifests = list[dict[str, Any]]
 
 def submit(args: argparse.Namespace, store: Store) -> ExitCode:
     """Hand what is missing over to the cluster, and come back; with --wait when the cells are done or cannot be."""
+    if args.timeout is not None and not args.wait:
+        raise BadInput("--timeout ends the waiting for Jobs: add --wait")
     settings = cluster_settings(vars(args))
     if args.dry_run:
         return _dry_run(args, store, settings)

@@ -46,6 +46,11 @@ def test_without_a_kubeconfig_the_way_to_run_on_this_machine_is_named(launcher: 
     assert "--backend local" in waited.stderr
 
 
+def test_a_timeout_is_refused_where_nothing_is_awaited(launcher: Launcher) -> None:
+    done = run(launcher, "submit", "--yes", "--timeout", "12h")
+    assert (done.returncode, done.stderr) == (2, "launcher: error: --timeout ends the waiting for Jobs: add --wait\n")
+
+
 def test_a_submit_into_a_folder_names_the_way_to_run_on_this_machine(launcher: Launcher) -> None:
     done = run(launcher, "submit", "--yes", LAUNCHER_IMAGE="trainer:dev")
     assert done.returncode == 2

@@ -65,12 +65,12 @@ class Refusal:
 
 
 def read_object(body: bytes) -> dict[str, Any] | None:
-    """An object of Kubernetes as JSON; None for whatever else answers at its address."""
+    """A JSON object; None for whatever else somebody in between says."""
     try:
         content = json.loads(body)
     except ValueError:
         return None
-    return content if isinstance(content, dict) and "kind" in content else None
+    return content if isinstance(content, dict) else None
 
 
 def read_refusal(status: int, body: bytes) -> Refusal:

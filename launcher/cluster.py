@@ -229,7 +229,8 @@ class Cluster:
                 raise as_error(call, refusal, self.server)
 
     def _read(self, call: Call, body: bytes) -> Content:
-        if (content := read_object(body)) is None:
+        content = read_object(body)
+        if content is None or "kind" not in content:
             remedy = "check the server in the kubeconfig"
             raise NoCluster(f"no API server: {self._place} says something else to {call}; {remedy}")
         return content

@@ -1,5 +1,6 @@
 """Fronts before the real API server and the real object store that misbehave on order."""
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -128,7 +129,8 @@ def _handler(upstream: str, script: Script, pool: urllib3.PoolManager) -> type[B
 
         def _refuse(self, status: int, reason: str) -> None:
             headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == 429 else {}
-            self._answer(status, headers, b'{"message": "cannot, says the test", "reason": "%s"}' % reason.encode())
+            body = {"kind": "Status", "message": "cannot, says the test", "reason": reason}
+            self._answer(status, headers, json.dumps(body).encode())
 
         def _answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
             self.send_response_only(status)

@@ -129,32 +129,40 @@ class Cluster:
         """Whether we hold the permission in the namespace. To ask is granted to everybody (system:basic-user)."""
         resource, _, subresource = permission.resource.partition("/")
         asked = {"namespace": self.namespace, "verb": permission.verb, "group": permission.group, "resource": resource}
-        body = {
-            "apiVersion": "authorization.k8s.io/v1",
-            "kind": "SelfSubjectAccessReview",
-            "spec": {"resourceAttributes": asked | ({"subresource": subresource} if subresource else {})},
-        }
-        answer = self._ask("create", _MAY, body=body)
-        return not isinstance(answer, Refusal) and bool(answer["status"]["allowed"])
+        return self._may(asked | ({"subresource": subresource} if subresource else {}))
 
     def has_namespace(self) -> bool | None:
         """None where we may not look."""
-        return self._has(_NAMESPACE)
+        return self._has("namespaces", self.namespace, _NAMESPACE)
 
     def has(self, resource: str, name: str) -> bool | None:
         """Whether the namespace has the object; None where we may not look. Of its content nothing is kept."""
-        return self._has(f"{_NAMESPACE}/{resource}/{quote(name)}")
+        return self._has(resource, name, f"{_NAMESPACE}/{resource}/{quote(name)}")
 
     def nodes(self) -> list[Node] | None:
         """All of the cluster; None where we may not look."""
+        if not self._may({"verb": "list", "resource": "nodes"}):
+            return None
         answer = self._ask("list", _NODES, accept=frozenset({HTTPStatus.FORBIDDEN}))
         return None if isinstance(answer, Refusal) else list(map(read_node, answer["items"]))
 
-    def _has(self, path: str) -> bool | None:
+    def _has(self, resource: str, name: str, path: str) -> bool | None:
+        # Asked first: a refused look at a secret is what those who watch a cluster take for a break-in.
+        if not self._may({"namespace": self.namespace, "verb": "get", "resource": resource, "name": name}):
+            return None
         answer = self._ask("get", path, accept=_HIDDEN)
         if isinstance(answer, Refusal):
             return None if answer.status == HTTPStatus.FORBIDDEN else False
         return True
+
+    def _may(self, attributes: Mapping[str, str]) -> bool:
+        body = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": attributes},
+        }
+        answer = self._ask("create", _MAY, body=body, accept=frozenset({HTTPStatus.FORBIDDEN}))
+        return not isinstance(answer, Refusal) and bool(answer["status"]["allowed"])
 
     def log(self, pod: str, *, follow: bool) -> Iterator[bytes] | None:
         """The log of the pod as it comes; None when there is none (any more, or yet)."""

@@ -24,6 +24,7 @@ from launcher.image import ask_registry, pin_image, resolve_image
 from launcher.job_options import JobOptions
 from launcher.logs import latest_log
 from launcher.manifest import CELL_LABEL, job_manifest, load_template
+from launcher.needs import warn_of_missing
 from launcher.objects import Job
 from launcher.plan import estimate, measure, plan
 from launcher.pod_failures import Keeper
@@ -68,6 +69,7 @@ def _start(
     run, to_run = submission.run.name, submission.to_run
     template, cluster = load_template(options.template), Cluster(settings)
     found = cluster.jobs(run)
+    warn_of_missing(cluster, options, template)
     pinned = _with_image(options, pin_image(options.image, run, store))
     held = hold_back(submission.steps, pinned, template, {job.cell for job in found}) if args.canary else Holds()
     record_run(store, submission.run)

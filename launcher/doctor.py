@@ -16,11 +16,12 @@ from contract.exits import INCOMPLETE, OK, BadInput, ExitCode, ProgramError
 from contract.processors import processors
 from contract.store import open_store
 from launcher.answers import SET_UP
-from launcher.checks import Check, Verdict, gpu_check, permission_check, presence_check
+from launcher.checks import Check, Verdict, permission_check, presence_check
 from launcher.cluster import Cluster
 from launcher.gpus import visible_gpus
 from launcher.job_options import JobOptions
 from launcher.manifest import Template, load_template
+from launcher.needs import secrets_and_nodes
 from launcher.permissions import needed_permissions
 from launcher.reference import parse
 from launcher.registry import Absent, Found, Unknown, look_up
@@ -98,20 +99,7 @@ def _of_namespace(cluster: Cluster, options: JobOptions, template: Template) -> 
     yield presence_check(f"namespace {cluster.namespace}", cluster.has_namespace(), f"make it: {SET_UP}")
     account = template["spec"]["template"]["spec"].get("serviceAccountName", "default")
     yield presence_check(f"service account {account}", cluster.has("serviceaccounts", account), f"make it: {SET_UP}")
-    yield from _secrets(cluster, options)
-    nodes = cluster.nodes()
-    for model in (None, *(model for model, needs in options.per_model.items() if needs.node_selector)):
-        yield gpu_check(nodes, template, options, model)
-
-
-def _secrets(cluster: Cluster, options: JobOptions) -> Iterator[Check]:
-    create = f"kubectl -n {cluster.namespace} create secret"
-    for name in options.secrets:
-        remedy = f"{create} generic {name} --from-env-file=FILE, or mend LAUNCHER_SECRETS"
-        yield presence_check(f"secret {name}", cluster.has("secrets", name), remedy)
-    for name in options.image_pull_secrets:
-        remedy = f"{create} docker-registry {name}, or mend LAUNCHER_IMAGE_PULL_SECRETS"
-        yield presence_check(f"image pull secret {name}", cluster.has("secrets", name), remedy)
+    yield from secrets_and_nodes(cluster, options, template)
 
 
 def image_check(image: str) -> Check:

@@ -1,5 +1,6 @@
 """`doctor` on a real API server: each line's FAIL, and what stays unverified for whoever may not look."""
 
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -129,3 +130,27 @@ def test_gpus_on_nodes_that_do_not_suit(cluster: Cluster, administered: ClusterL
             told = said(administered.json("doctor", LAUNCHER_PER_MODEL=needs))
     assert told["ok GPUs"].startswith("1 suit the Jobs; those of other nodes do not (1 with ")
     assert "no label gpu=large" in told["FAIL GPUs for gemma3"]
+
+
+def test_a_submit_warns_of_what_its_jobs_would_wait_for(cluster: Cluster, administered: ClusterLauncher) -> None:
+    """And makes them: the secret and the node may come meanwhile."""
+    only = ("--yes", "--only", "model=bert,labels=2,samples=80")
+    warnings = warned(administered("submit", *only, LAUNCHER_SECRETS='["nope"]'))
+    assert [line.partition(": ")[0] for line in warnings] == ["secret nope", "GPUs"]
+    assert f"kubectl -n {administered.namespace} create secret generic nope" in warnings[0]
+    assert "install NVIDIA's device plugin, or add nodes" in warnings[1]
+    assert len(administered.jobs()) == 1
+    add_secret(administered, "emotion-grid-store")
+    with cluster.gpu_nodes(1):
+        assert warned(administered("submit", *only)) == []
+
+
+def test_a_submit_of_the_launcher_s_own_account_is_refused_no_look(clustered: ClusterLauncher) -> None:
+    assert warned(clustered("submit", "--yes", LAUNCHER_SECRETS='["nope"]')) == []
+    refused = [event for event in clustered.cluster.audit(clustered.user) if event["responseStatus"]["code"] == 403]
+    assert refused == []
+
+
+def warned(done: subprocess.CompletedProcess[str]) -> list[str]:
+    assert done.returncode == 0, done.stderr
+    return [line.removeprefix("warning: ") for line in done.stderr.splitlines() if line.startswith("warning: ")]

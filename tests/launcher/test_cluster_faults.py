@@ -12,8 +12,8 @@ from tests.launcher.clustered import ClusterLauncher
 from tests.launcher.front import RETRY_AFTER_SECONDS, Fault, Plan, Script, front_of
 from tests.launcher.kubeconfigs import at, changed
 
-CALLS = 21
-"""Of a submit: a LIST and a POST for each cell."""
+CALLS = 23
+"""Of a submit: a LIST, two whether we may look at a secret and at nodes, and a POST for each cell."""
 
 
 @contextmanager
@@ -39,11 +39,10 @@ def test_a_submit_gets_through(clustered: ClusterLauncher, fault: Fault) -> None
 
 
 def test_the_server_says_when_it_may_be_asked_again(clustered: ClusterLauncher) -> None:
-    plan = [Fault.NONE, Fault.TOO_MANY, Fault.NONE]
-    with misbehaving(clustered, plan.__getitem__) as (script, kubeconfig):
+    with misbehaving(clustered, lambda call: Fault.TOO_MANY if call == 3 else Fault.NONE) as (script, kubeconfig):
         done = clustered("submit", "--yes", "--only", "model=bert,labels=2,samples=80", KUBECONFIG=kubeconfig)
     assert done.returncode == 0, done.stderr
-    _, refused, again = script.requests
+    *_, refused, again = script.requests
     assert (refused.method, refused.path) == (again.method, again.path)
     assert again.at - refused.at >= RETRY_AFTER_SECONDS
 

@@ -1,0 +1,38 @@
+"""What Jobs need of a cluster beyond the right to make them: secrets, and nodes that they fit on.
+
+The launcher's Role lets nobody read either. Who may read them otherwise hears of what is missing: from `doctor`, and
+before Jobs are made that would wait for it.
+"""
+
+from collections.abc import Iterator
+
+from launcher.checks import Check, Verdict, gpu_check, presence_check
+from launcher.cluster import Cluster
+from launcher.job_options import JobOptions
+from launcher.manifest import Template
+from launcher.talk import say
+
+
+def warn_of_missing(cluster: Cluster, options: JobOptions, template: Template) -> None:
+    """A line for each that is known to be missing. No error: it may come while the Jobs wait."""
+    for check in secrets_and_nodes(cluster, options, template):
+        if check.verdict is Verdict.FAIL:
+            say(f"warning: {check.name}: {check.detail}")
+
+
+def secrets_and_nodes(cluster: Cluster, options: JobOptions, template: Template) -> Iterator[Check]:
+    """A check of each secret, of the nodes, and once more for each model that asks for nodes of its own."""
+    yield from _secrets(cluster, options)
+    nodes = cluster.nodes()
+    for model in (None, *(model for model, needs in options.per_model.items() if needs.node_selector)):
+        yield gpu_check(nodes, template, options, model)
+
+
+def _secrets(cluster: Cluster, options: JobOptions) -> Iterator[Check]:
+    create = f"kubectl -n {cluster.namespace} create secret"
+    for name in options.secrets:
+        remedy = f"{create} generic {name} --from-env-file=FILE, or mend LAUNCHER_SECRETS"
+        yield presence_check(f"secret {name}", cluster.has("secrets", name), remedy)
+    for name in options.image_pull_secrets:
+        remedy = f"{create} docker-registry {name}, or mend LAUNCHER_IMAGE_PULL_SECRETS"
+        yield presence_check(f"image pull secret {name}", cluster.has("secrets", name), remedy)

@@ -16,6 +16,10 @@ class NoCluster(BadInput):
     """No API server can be talked to: none is named, none answers there, or it does not know us."""
 
 
+class NoAccess(BadInput):
+    """The API server does not let us do that in the namespace, or has no such namespace."""
+
+
 class ClusterFailed(ProgramError):
     """The API server failed, or went away in the middle; what was done before stays done."""
 
@@ -93,13 +97,18 @@ def as_error(call: Call, refusal: Refusal, server: str) -> ProgramError:
             return BadInput(f"namespace {call.namespace} is being deleted; wait until it is gone, then {SET_UP}")
         case HTTPStatus.FORBIDDEN if refusal.is_missing_right:
             remedy = "check --namespace, or bind the Role launcher of k8s/base to you"
-            return BadInput(f"no permission to {call}; {remedy}: {refusal.message}")
+            return NoAccess(f"no permission to {call}; {remedy}: {refusal.message}")
         case HTTPStatus.NOT_FOUND if refusal.details.get("kind") == "namespaces":
-            return BadInput(f"no namespace {call.namespace} at {server}; give --namespace, or make it: {SET_UP}")
+            return no_namespace(call.namespace, server)
         case HTTPStatus.FORBIDDEN | HTTPStatus.BAD_REQUEST | HTTPStatus.UNPROCESSABLE_ENTITY:
             return BadInput(f"cannot {call}: {refusal.message}")
         case status:
             return ClusterFailed(f"cannot {call}: {server} answers {status}: {refusal.message}")
+
+
+def no_namespace(name: str | None, server: str) -> NoAccess:
+    """The error for a namespace that is not there."""
+    return NoAccess(f"no namespace {name} at {server}; give --namespace, or make it: {SET_UP}")
 
 
 def _is_terminating(refusal: Refusal) -> bool:

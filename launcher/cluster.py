@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
-from launcher.answers import Call, ClusterFailed, NoCluster, Refusal, as_error, read_object, read_refusal
+from launcher.answers import Call, ClusterFailed, NoCluster, Refusal, as_error, no_namespace, read_object, read_refusal
 from launcher.connection import first_cause, in_words, proxy_for, proxy_headers, without_credentials
 from launcher.manifest import CONTAINER, OWNER_LABEL, RUN_LABEL
 from launcher.nodes import Node, read_node
@@ -108,6 +108,11 @@ class Cluster:
     def jobs(self, run: str) -> list[Job]:
         """The owner's Jobs of the run."""
         return self._list(_JOBS, run, read_job)
+
+    def check_namespace(self) -> None:
+        """Raises NoAccess where there is none, so far as we may look: lists of its objects are just empty."""
+        if self.has_namespace() is False:
+            raise no_namespace(self.namespace, self.server)
 
     def pods(self, run: str) -> list[Pod]:
         """The pods of these Jobs."""

@@ -15,7 +15,7 @@ from contract.store import Store
 from contract.survey import Failed, Lost, Missing, survey
 from contract.task import Task
 from launcher import request, show
-from launcher.answers import ClusterFailed, NoCluster
+from launcher.answers import ClusterFailed, NoAccess, NoCluster
 from launcher.canary import HoldRecord, Holds, as_held, hold_back
 from launcher.cluster import Cluster, Conflict, Creation
 from launcher.ends import Broken
@@ -79,7 +79,7 @@ def _start(
 
 
 def status(args: argparse.Namespace, store: Store) -> ExitCode:
-    """Show each cell's state; by the store alone where no cluster can be reached."""
+    """Show each cell's state; by the store alone where the cluster does not tell."""
     asked = request.from_run(args, store)
     if args.watch:
         return _wait(args, asked, store, screen_or_lines(store))
@@ -92,7 +92,7 @@ def cancel(args: argparse.Namespace, store: Store) -> ExitCode:
     chosen = {request.find_cell(asked.tasks, args.cell)} if args.cell else set(asked.chosen)
     cells = {task.cell.id for task in chosen}
     cluster = Cluster(cluster_settings(vars(args)))
-    jobs = [job for job in cluster.jobs(asked.run) if job.cell in cells]
+    jobs = [job for job in _jobs(cluster, asked.run) if job.cell in cells]
     let_go = _record(cluster, asked.run, store).let_go(cells)
     deleted = delete(cluster, jobs)
     if args.json:
@@ -148,7 +148,7 @@ def _pod_log(args: argparse.Namespace, asked: request.Request, store: Store) -> 
         cluster = Cluster(cluster_settings(vars(args)))
         pod = _rows(cluster, asked, store)[0].pod
         log = cluster.log(pod.name, follow=args.follow) if pod else None
-    except (NoCluster, ClusterFailed) as error:
+    except (NoCluster, NoAccess, ClusterFailed) as error:
         say(f"from the store: {error}")
         log = None
     return log if log is not None else iter([latest_log(task, store).encode()])
@@ -273,7 +273,7 @@ def _wait(args: argparse.Namespace, asked: request.Request, store: Store, displa
 def _rows_or_store(args: argparse.Namespace, asked: request.Request, store: Store) -> list[Row]:
     try:
         return _kept_rows(Cluster(cluster_settings(vars(args))), asked, store, Keeper(store))
-    except (NoCluster, ClusterFailed) as error:
+    except (NoCluster, NoAccess, ClusterFailed) as error:
         say(f"by the store alone: {error}")
         return join(asked.chosen, survey(asked.chosen, store))
 
@@ -286,11 +286,19 @@ def _kept_rows(cluster: Cluster, asked: request.Request, store: Store, keeper: K
 
 def _rows(cluster: Cluster, asked: request.Request, store: Store) -> list[Row]:
     holds = _record(cluster, asked.run, store).read()  # before the Jobs: see canary.py
-    jobs, pods = cluster.jobs(asked.run), cluster.pods(asked.run)
+    jobs, pods = _jobs(cluster, asked.run), cluster.pods(asked.run)
     canaries = [task for task in asked.tasks if task.cell.id in holds.canaries and task not in asked.chosen]
     tasks = [*asked.chosen, *canaries]
     rows = join(tasks, survey(tasks, store), jobs, pods)
     return as_held(rows, holds)[: len(asked.chosen)]
+
+
+def _jobs(cluster: Cluster, run: str) -> list[Job]:
+    """Raises NoAccess for a namespace that is not there, rather than to say that it has none."""
+    jobs = cluster.jobs(run)
+    if not jobs:
+        cluster.check_namespace()
+    return jobs
 
 
 def _report(args: argparse.Namespace, asked: request.Request, rows: Sequence[Row]) -> ExitCode:

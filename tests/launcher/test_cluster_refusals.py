@@ -8,6 +8,7 @@ from kubernetes import client
 
 from tests.cluster.cluster import Cluster
 from tests.cluster.waiting import until
+from tests.factories import progress, publish, success
 from tests.launcher.clustered import ClusterLauncher
 from tests.launcher.kubeconfigs import Change, at, changed, untrusted, with_token
 
@@ -55,8 +56,7 @@ def test_a_token_expires(cluster: Cluster, clustered: ClusterLauncher) -> None:
         ("list", "jobs", ("submit", "--yes", *ONE)),
         ("create", "jobs", ("submit", "--yes", *ONE)),
         ("delete", "jobs", ("cancel",)),
-        ("list", "pods", ("status",)),
-        ("get", "pods/log", ("logs", "bert-l2-n80-s0")),
+        ("list", "pods", ("wait",)),
     ],
 )
 def test_a_missing_permission_names_verb_resource_and_namespace(
@@ -64,13 +64,35 @@ def test_a_missing_permission_names_verb_resource_and_namespace(
 ) -> None:
     if command[0] != "submit":
         assert clustered("submit", "--yes", *ONE).returncode == 0
-        until(lambda: clustered.pod("bert-l2-n80-s0"), "the Job's pod")
     before = clustered.specs()
     _take_away(cluster, clustered, verb, resource)
     said = refusal(clustered(*command))
     assert f"no permission to {verb} {resource} in namespace {clustered.namespace}; " in said
     assert "bind the Role launcher of k8s/base" in said
     assert clustered.specs() == before
+
+
+@pytest.mark.parametrize(("verb", "resource"), [("list", "jobs"), ("list", "pods")])
+def test_status_without_a_permission_goes_by_the_store(
+    cluster: Cluster, clustered: ClusterLauncher, verb: str, resource: str
+) -> None:
+    """As it does without a cluster."""
+    publish(clustered.store(), success(clustered.tasks()[0]))
+    _take_away(cluster, clustered, verb, resource)
+    done = clustered("status")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (3, "20 cells: 1 done, 19 missing")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"by the store alone: no permission to {verb} {resource} in namespace ")
+
+
+def test_logs_without_the_permission_come_from_the_store(cluster: Cluster, clustered: ClusterLauncher) -> None:
+    assert clustered("submit", "--yes", *ONE).returncode == 0
+    until(lambda: clustered.pod("bert-l2-n80-s0"), "the Job's pod")
+    publish(clustered.store(), progress(clustered.tasks()[0]))
+    _take_away(cluster, clustered, "get", "pods/log")
+    done = clustered("logs", "bert-l2-n80-s0")
+    assert (done.returncode, done.stdout.splitlines()[1:]) == (0, ["training starts"])
+    assert done.stderr.startswith("from the store: no permission to get pods/log in namespace ")
 
 
 def _take_away(cluster: Cluster, clustered: ClusterLauncher, verb: str, resource: str) -> None:
@@ -91,6 +113,22 @@ def test_an_unknown_namespace(clustered: ClusterLauncher) -> None:
     for words in ("no namespace nosuch", "--namespace", "kubectl apply"):
         assert words in said
     assert "no permission to list jobs in namespace nosuch; check --namespace" in refusal(clustered(*submit))
+
+
+@pytest.mark.parametrize("command", [("wait",), ("cancel",), ("cancel", "bert-l2-n80-s0"), ("retry",)])
+def test_a_namespace_that_is_not_there_is_not_taken_for_an_empty_one(
+    clustered: ClusterLauncher, command: tuple[str, ...]
+) -> None:
+    clustered.kubeconfig = clustered.cluster.kubeconfig
+    assert "no namespace nosuch at https://" in refusal(clustered(*command, "--namespace", "nosuch"))
+
+
+def test_status_in_a_namespace_that_is_not_there_goes_by_the_store_and_says_so(clustered: ClusterLauncher) -> None:
+    clustered.kubeconfig = clustered.cluster.kubeconfig
+    done = clustered("status", "--namespace", "nosuch")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (3, "20 cells: 20 missing")
+    assert done.stderr.startswith("by the store alone: no namespace nosuch at https://")
+    assert clustered("status").stderr == ""
 
 
 def test_a_quota_of_jobs_is_named(cluster: Cluster, clustered: ClusterLauncher) -> None:

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from contract.exits import BadInput, StoreFailed
+from contract.exits import BAD_INPUT, BadInput, StoreFailed
 from contract.store import Entry
 
 _CONNECTIONS = 64
@@ -26,7 +26,6 @@ _ABSENT = {"NoSuchKey", "404"}
 _CONFLICT = {"ConditionalRequestConflict", "OperationAborted", "409"}
 
 _REMEDIES = {
-    "NoSuchBucket": "make the bucket first",
     "AccessDenied": "these credentials need s3:ListBucket, s3:GetObject, s3:PutObject and s3:DeleteObject there",
     "InvalidAccessKeyId": "check AWS_ACCESS_KEY_ID",
     "SignatureDoesNotMatch": "check AWS_SECRET_ACCESS_KEY",
@@ -45,6 +44,12 @@ _REMEDIES = {
     "ParamValidationError": "bucket names have 3 to 63 lower-case letters, digits, dots and hyphens",
 }
 """Mistakes of a set-up by the error's code or class, and the way out of each."""
+
+
+class NoBucket(StoreFailed, BadInput):
+    """The bucket is not there, whatever is asked of it: for whoever writes a failure, for the user a mistake."""
+
+    exit_code = BAD_INPUT
 
 
 class S3Store:
@@ -156,6 +161,8 @@ class S3Store:
         try:
             yield
         except (BotoCoreError, ClientError) as error:
+            if _code(error) == "NoSuchBucket":
+                raise NoBucket(f"{self.uri}: no such bucket; make it first") from error
             where = f"{self.uri}/{key}" if key else self.uri
             raise StoreFailed(f"cannot {verb} {where}: {_reason(error)}") from error
 
@@ -165,9 +172,9 @@ class S3Store:
         try:
             yield
         except StoreFailed as error:
-            if _code(error.__cause__) not in _REMEDIES:
+            if (cause := error.__cause__) is None or _code(cause) not in _REMEDIES:
                 raise
-            raise BadInput(f"RESULTS_URI={self.uri}: {error}") from error
+            raise BadInput(f"RESULTS_URI={self.uri}: {_reason(cause)}") from error
 
 
 def _code(error: BaseException | None) -> str:
@@ -176,7 +183,7 @@ def _code(error: BaseException | None) -> str:
     return str(response.get("Error", {}).get("Code") or type(error).__name__)
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     code = _code(error)
     remedy = f"; {_REMEDIES[code]}" if code in _REMEDIES else ""
     return f"{' '.join(str(error).split())}{remedy}"

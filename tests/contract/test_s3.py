@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from contract.exits import BadInput, StoreFailed
+from contract.exits import BAD_INPUT, BadInput, StoreFailed
 from contract.store import Store, open_store
 from tests.cluster.minio import Minio
 from tests.contract.store_suite import StoreSuite
@@ -87,10 +87,13 @@ def test_without_credentials(settings: pytest.MonkeyPatch, bucket: str):
 
 def test_a_bucket_that_is_not_there(settings: pytest.MonkeyPatch):
     store = open_store("s3://no-such-bucket-here")
-    with pytest.raises(BadInput, match="make the bucket first"):
-        store.check_writable()
-    with pytest.raises(StoreFailed, match=r"cannot list s3://no-such-bucket-here/results/: .*make the bucket first"):
-        list(store.list("results/"))
+    calls = [store.check_writable, lambda: list(store.list("results/")), lambda: store.put("k", b"")]
+    for call in calls:
+        with pytest.raises(StoreFailed) as caught:
+            call()
+        assert isinstance(caught.value, BadInput)
+        assert caught.value.exit_code is BAD_INPUT
+        assert str(caught.value) == "s3://no-such-bucket-here: no such bucket; make it first"
 
 
 def test_secrets_stay_out_of_errors(settings: pytest.MonkeyPatch, minio: Minio, bucket: str):

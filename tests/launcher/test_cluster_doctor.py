@@ -62,7 +62,7 @@ def test_all_that_can_be_missing_is_told_at_once(administered: ClusterLauncher) 
     assert not document["healthy"]
     for name, remedy in {
         "image": "set LAUNCHER_IMAGE or give --image",
-        "store": "make the bucket first",
+        "store": "no such bucket; make it first",
         "namespace nosuch": "kubectl apply --server-side -k",
         "service account trainer": "kubectl apply --server-side -k",
         "secret emotion-grid-store": "kubectl -n nosuch create secret generic emotion-grid-store",

@@ -147,7 +147,6 @@ UNREACHABLE = {"AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9"}
 @pytest.mark.parametrize(
     ("options", "environment", "words"),
     [
-        (("--results-uri", "s3://no-such-bucket/study"), {}, ["s3://no-such-bucket/study", "make the bucket first"]),
         ((), {"AWS_SECRET_ACCESS_KEY": "wrong"}, ["SignatureDoesNotMatch", "check AWS_SECRET_ACCESS_KEY"]),
         ((), {"AWS_ACCESS_KEY_ID": "nobody"}, ["InvalidAccessKeyId", "check AWS_ACCESS_KEY_ID"]),
         ((), UNREACHABLE, ["http://127.0.0.1:9", "check AWS_ENDPOINT_URL and the network"]),
@@ -159,6 +158,13 @@ def test_a_store_that_is_missing_or_refuses(
     said = refusal(clustered("submit", "--yes", *options, **environment))
     for word in ("RESULTS_URI=s3://", *words):
         assert word in said
+    assert not clustered.jobs()
+
+
+@pytest.mark.parametrize("command", [("submit", "--yes"), ("status",), ("wait",), ("cancel",), ("retry",)])
+def test_a_bucket_that_is_not_there(clustered: ClusterLauncher, command: tuple[str, ...]) -> None:
+    said = refusal(clustered(*command, "--results-uri", "s3://no-such-bucket/study"))
+    assert said == "launcher: error: s3://no-such-bucket/study: no such bucket; make it first"
     assert not clustered.jobs()
 
 

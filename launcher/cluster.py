@@ -169,17 +169,22 @@ class Cluster:
         answer = self._ask("create", _MAY, body=body, accept=frozenset({HTTPStatus.FORBIDDEN}))
         return not isinstance(answer, Refusal) and bool(answer["status"]["allowed"])
 
-    def log(self, pod: str, *, follow: bool) -> Iterator[bytes] | None:
-        """The log of the pod as it comes; None when there is none (any more, or yet)."""
+    def log(self, pod: Pod, *, follow: bool) -> Iterator[bytes] | None:
+        """The log of the pod as it comes; None when the pod is gone. Raises ClusterFailed where its node has none."""
         query = {"container": CONTAINER, "follow": "true" if follow else "false"}
-        path = f"{_PODS}/{quote(pod)}/log"
+        path = f"{_PODS}/{quote(pod.name)}/log"
         call = self._call("get", path)
         response = self._send("get", path, query, body=None, stream=True)
         if response.status >= HTTPStatus.BAD_REQUEST:
             refusal = read_refusal(response.status, response.read())
-            if refusal.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-                raise as_error(call, refusal, self.server)
-            return None
+            match refusal.status:
+                case HTTPStatus.NOT_FOUND:
+                    return None
+                case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
+                    raise as_error(call, refusal, self.server)
+                case _:
+                    where = f"pod {pod.name} is on node {pod.node}"
+                    raise ClusterFailed(f"{where}, whose log of it cannot be read: {refusal.message}")
         return self._chunks(call, response)
 
     def _chunks(self, call: Call, response: Any) -> Iterator[bytes]:

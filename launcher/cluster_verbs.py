@@ -147,7 +147,7 @@ def _pod_log(args: argparse.Namespace, asked: request.Request, store: Store) -> 
     try:
         cluster = Cluster(cluster_settings(vars(args)))
         pod = _rows(cluster, asked, store)[0].pod
-        log = cluster.log(pod.name, follow=args.follow) if pod else None
+        log = cluster.log(pod, follow=args.follow) if pod else None
     except (NoCluster, NoAccess, ClusterFailed) as error:
         say(f"from the store: {error}")
         log = None

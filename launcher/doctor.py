@@ -103,22 +103,22 @@ def _of_namespace(cluster: Cluster, options: JobOptions, template: Template) -> 
 
 
 def image_check(image: str) -> Check:
-    """Whether one is named, and, for a tag, what its registry says."""
+    """Whether one is named, and what its registry says."""
     try:
         reference = parse(image)
     except ValueError as error:
         words = str(error) if image else "none is named: set LAUNCHER_IMAGE or give --image, best by digest"
         return Check("image", Verdict.FAIL, words)
-    if reference.digest:
-        return Check("image", Verdict.OK, f"{image}, by digest")
     match look_up(reference):
         case Found(digest):
-            return Check("image", Verdict.OK, f"{reference.tagged} is {digest}")
+            words = f"{reference.pulled} is " + ("in its registry" if reference.digest else digest)
+            return Check("image", Verdict.OK, words)
         case Absent():
-            words = f"{reference.registry} does not have {reference.tagged}: push it, or mend --image"
+            words = f"{reference.registry} does not have {reference.pulled}: push it, or mend --image"
             return Check("image", Verdict.FAIL, words)
         case Unknown(reason):
-            words = f"{reference.tagged} cannot be looked up ({reason}): give a digest, unless the nodes have it"
+            remedy = "" if reference.digest else ": give a digest, unless the nodes have it"
+            words = f"{reference.pulled} cannot be looked up from here ({reason}){remedy}"
             return Check("image", Verdict.UNKNOWN, words)
 
 

@@ -1,4 +1,4 @@
-"""What a registry says about a tag: OCI distribution specification 1.1, "Pulling manifests".
+"""What a registry says about a tag or a digest: OCI distribution specification 1.1, "Pulling manifests".
 
 https://github.com/opencontainers/distribution-spec/blob/v1.1.0/spec.md, and for tokens
 https://distribution.github.io/distribution/spec/auth/
@@ -35,7 +35,7 @@ _DIGEST_HEADER = "Docker-Content-Digest"
 
 @dataclass(frozen=True)
 class Found:
-    """The tag's content."""
+    """The content's digest."""
 
     digest: str
 
@@ -56,7 +56,10 @@ Answer = Found | Absent | Unknown
 
 
 def look_up(image: Reference) -> Answer:
-    """Which content the image's tag stands for now. Asks once; it does not wait for a registry to recover."""
+    """Which content the image stands for now: by its digest if it has one, else by its tag.
+
+    Asks once; it does not wait for a registry to recover.
+    """
     from urllib3.exceptions import HTTPError
 
     try:
@@ -68,14 +71,15 @@ def look_up(image: Reference) -> Answer:
 
 
 class _Question:
-    """One look at one tag."""
+    """One look at one image."""
 
     def __init__(self, image: Reference) -> None:
         self._image = image
         host = "registry-1.docker.io" if image.registry == DOCKER_HUB else image.registry
         # Plain HTTP as docker has it: for a registry on this very machine.
         scheme = "http" if is_loopback(urlsplit(f"//{host}").hostname or "") else "https"
-        self._url = f"{scheme}://{host}/v2/{image.repository}/manifests/{image.tag or 'latest'}"
+        wanted = image.digest or image.tag or "latest"
+        self._url = f"{scheme}://{host}/v2/{image.repository}/manifests/{wanted}"
         self._headers = {"Accept": _MANIFESTS}
 
     def answer(self) -> Answer:

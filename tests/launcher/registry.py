@@ -17,7 +17,7 @@ TOKEN = "a-token-of-the-token-service"
 
 @dataclass
 class Registry:
-    """`images` are manifests by (repository, tag); `wants` is the scheme it challenges with, None for nobody."""
+    """`images` are manifests by (repository, tag or digest); `wants` is the scheme of its challenge, None for none."""
 
     images: dict[tuple[str, str], bytes] = field(default_factory=dict)
     wants: str | None = None
@@ -32,8 +32,11 @@ class Registry:
 
     def push(self, repository: str, tag: str, content: str) -> str:
         """The digest."""
-        self.images[repository, tag] = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "x": content}).encode()
-        return self.digest(repository, tag)
+        manifest = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "x": content}).encode()
+        self.images[repository, tag] = manifest
+        digest = self.digest(repository, tag)
+        self.images[repository, digest] = manifest
+        return digest
 
     def digest(self, repository: str, tag: str) -> str:
         return f"sha256:{hashlib.sha256(self.images[repository, tag]).hexdigest()}"

@@ -11,6 +11,7 @@ from launcher.permissions import needed_permissions
 from tests.cluster.cluster import Cluster
 from tests.launcher.clustered import ClusterLauncher
 from tests.launcher.kubeconfigs import Change, at, changed, untrusted, with_token
+from tests.launcher.registry import registry
 from tests.launcher.test_doctor import said
 
 UNREAD = ["namespace {}", "service account trainer", "secret emotion-grid-store", "GPUs"]
@@ -42,8 +43,9 @@ def patched_node(cluster: Cluster, change: dict[str, Any]) -> Iterator[None]:
 def test_all_is_well(cluster: Cluster, administered: ClusterLauncher) -> None:
     add_secret(administered, "emotion-grid-store")
     add_secret(administered, "pull")
-    with cluster.gpu_nodes(2):
-        done = administered("doctor", LAUNCHER_IMAGE_PULL_SECRETS='["pull"]')
+    with cluster.gpu_nodes(2), registry() as images:
+        image = f"{images.host}/team/trainer@{images.push('team/trainer', 'v1', 'x')}"
+        done = administered("doctor", LAUNCHER_IMAGE=image, LAUNCHER_IMAGE_PULL_SECRETS='["pull"]')
     assert done.returncode == 0, done.stdout + done.stderr
     *lines, last = done.stdout.splitlines()
     assert all(line.startswith("ok ") for line in lines), done.stdout
@@ -80,7 +82,7 @@ def test_a_stranger_lacks_each_permission_and_sees_nothing_else(clustered: Clust
     clustered.kubeconfig = clustered.cluster.kubeconfig_of("stranger")
     told = said(clustered.json("doctor"))
     assert list(told) == [
-        *("ok image", "ok store", "ok API server"),
+        *("not verified image", "ok store", "ok API server"),
         *(f"FAIL {name}" for name in permissions(clustered.namespace)),
         *(f"not verified {name.format(clustered.namespace)}" for name in UNREAD),
     ]
@@ -92,7 +94,7 @@ def test_the_launcher_s_own_account_needs_to_see_no_more(clustered: ClusterLaunc
     assert clustered("doctor").returncode == 0
     told = said(clustered.json("doctor"))
     assert list(told) == [
-        *("ok image", "ok store", "ok API server"),
+        *("not verified image", "ok store", "ok API server"),
         *(f"ok {name}" for name in permissions(clustered.namespace)),
         *(f"not verified {name.format(clustered.namespace)}" for name in UNREAD),
     ]

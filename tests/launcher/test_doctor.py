@@ -85,7 +85,7 @@ def broken_server() -> Iterator[tuple[str, list[str]]]:
     [
         ("", Verdict.FAIL, "set LAUNCHER_IMAGE or give --image"),
         ("trainer@sha256:...", Verdict.FAIL, "'trainer@sha256:...' is no image"),
-        (f"trainer@sha256:{'0' * 64}", Verdict.OK, "by digest"),
+        (f"127.0.0.1:9/trainer@sha256:{'0' * 64}", Verdict.UNKNOWN, "127.0.0.1:9 does not answer"),
         ("127.0.0.1:9/trainer:dev", Verdict.UNKNOWN, "127.0.0.1:9 does not answer"),
     ],
 )
@@ -95,15 +95,17 @@ def test_an_image_is_named_or_not(image: str, verdict: Verdict, words: str):
     assert words in check.detail
 
 
-def test_a_tag_is_looked_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("by_digest", [False, True])
+def test_a_tag_and_a_digest_are_looked_up(by_digest: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
-    with registry() as images:
-        absent = image_check(f"{images.host}/team/trainer:v1")
+    with registry() as elsewhere, registry() as images:
         digest = images.push("team/trainer", "v1", "x")
-        there = image_check(f"{images.host}/team/trainer:v1")
+        wanted = f"team/trainer@{digest}" if by_digest else "team/trainer:v1"
+        absent, there = (image_check(f"{host}/{wanted}") for host in (elsewhere.host, images.host))
     assert (absent.verdict, there.verdict) == (Verdict.FAIL, Verdict.OK)
     assert "push it, or mend --image" in absent.detail
     assert digest in there.detail
+    assert absent.detail.startswith(f"{elsewhere.host} does not have {elsewhere.host}/{wanted}: ")
 
 
 def test_the_permissions_are_the_role_s():

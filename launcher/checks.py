@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from launcher.job_options import JobOptions
-from launcher.manifest import Template, node_selector
-from launcher.nodes import GPU, Node, obstacle
+from launcher.manifest import Template, node_selector, requests
+from launcher.nodes import GPU, Needs, Node, obstacle
 from launcher.permissions import Permission
 
 
@@ -48,7 +48,7 @@ def presence_check(name: str, found: bool | None, remedy: str) -> Check:
 
 
 def gpu_check(nodes: Sequence[Node] | None, template: Template, options: JobOptions, model: str | None) -> Check:
-    """Whether a cell would fit on a node while nothing else runs there; `model` is one with a selector of its own."""
+    """Whether a cell would fit on a node while nothing else runs there; `model` is one with needs of its own."""
     name = f"GPUs for {model}" if model else "GPUs"
     if nodes is None:
         return Check(name, Verdict.UNKNOWN, "no right to list nodes, and none is needed to submit")
@@ -57,12 +57,14 @@ def gpu_check(nodes: Sequence[Node] | None, template: Template, options: JobOpti
         words = f"none of {len(nodes)} nodes offers {GPU}: install NVIDIA's device plugin, or add nodes with a GPU"
         return Check(name, Verdict.FAIL, words)
     pod = template["spec"]["template"]["spec"]
-    selector, tolerations = node_selector(pod, options, model), pod.get("tolerations") or ()
-    obstacles = {node: obstacle(node, selector, tolerations) for node in offering}
+    tolerations = tuple(pod.get("tolerations") or ())
+    needs = Needs(node_selector(pod, options, model), tolerations, requests(pod, options, model))
+    obstacles = {node: obstacle(node, needs) for node in offering}
     fitting = [node for node, why in obstacles.items() if why is None]
     others = _in_words(list(filter(None, obstacles.values())))
     if not fitting:
-        words = f"no node with {GPU} suits the Jobs ({others}): mend the nodes, LAUNCHER_NODE_SELECTOR or job.yaml"
+        setting = "PER_MODEL" if model else "NODE_SELECTOR"
+        words = f"no node with {GPU} suits the Jobs ({others}): mend the nodes, LAUNCHER_{setting} or job.yaml"
         return Check(name, Verdict.FAIL, words)
     words = f"{sum(node.gpus for node in fitting)} suit the Jobs"
     return Check(name, Verdict.OK, f"{words}; those of other nodes do not ({others})" if others else words)

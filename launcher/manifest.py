@@ -100,6 +100,14 @@ def node_selector(pod: Mapping[str, Any], options: JobOptions, model: str | None
     return {**(pod.get("nodeSelector") or {}), **options.node_selector, **needs.node_selector}
 
 
+def requests(pod: Mapping[str, Any], options: JobOptions, model: str | None) -> dict[str, str]:
+    """Resource -> what the container of a cell asks of its node: by default what it may use at most."""
+    container = next(each for each in pod["containers"] if each["name"] == CONTAINER)
+    resources = container.get("resources") or {}
+    asked = {**(resources.get("limits") or {}), **(resources.get("requests") or {})}
+    return {name: str(amount) for name, amount in asked.items()} | _amounts(options, model)
+
+
 def job_labels(cell: Cell, run: str, owner: str) -> dict[str, str]:
     """By which the Jobs of a run, and the pods of a Job, are found."""
     return {
@@ -130,22 +138,26 @@ def _job_spec(spec: Content, labels: Content, task: Task, options: JobOptions) -
 
 
 def _pod_spec(pod: Content, task: Task, options: JobOptions) -> Content:
-    needs = options.per_model.get(task.cell.model, ModelOptions())
     pull_secrets = [{"name": name} for name in options.image_pull_secrets]
     return pod | {
         "activeDeadlineSeconds": options.deadline_seconds,
         "nodeSelector": node_selector(pod, options, task.cell.model),
         **_extended(pod, "imagePullSecrets", pull_secrets),
         "containers": [
-            _container(each, task, options, needs) if each["name"] == CONTAINER else each for each in pod["containers"]
+            _container(each, task, options) if each["name"] == CONTAINER else each for each in pod["containers"]
         ],
     }
 
 
-def _container(container: Content, task: Task, options: JobOptions, needs: ModelOptions) -> Content:
+def _amounts(options: JobOptions, model: str | None) -> dict[str, str]:
+    """What is set for the model alone."""
+    needs = options.per_model.get(model or "", ModelOptions())
     amounts = {"cpu": needs.cpu, "memory": needs.memory, "ephemeral-storage": needs.ephemeral_storage}
-    image = parse(options.image).pulled
-    given = {name: amount for name, amount in amounts.items() if amount}
+    return {name: amount for name, amount in amounts.items() if amount}
+
+
+def _container(container: Content, task: Task, options: JobOptions) -> Content:
+    image, given = parse(options.image).pulled, _amounts(options, task.cell.model)
     resources = container.get("resources") or {}
     return container | {
         "image": image,

@@ -21,10 +21,10 @@ def warn_of_missing(cluster: Cluster, options: JobOptions, template: Template) -
 
 
 def secrets_and_nodes(cluster: Cluster, options: JobOptions, template: Template) -> Iterator[Check]:
-    """A check of each secret, of the nodes, and once more for each model that asks for nodes of its own."""
+    """A check of each secret, of the nodes, and once more for each model that has needs of its own."""
     yield from _secrets(cluster, options)
     nodes = cluster.nodes()
-    for model in (None, *(model for model, needs in options.per_model.items() if needs.node_selector)):
+    for model in (None, *options.per_model):
         yield gpu_check(nodes, template, options, model)
 
 

@@ -1,11 +1,13 @@
-"""Which nodes a cell could run on, by the scheduler's rules for selectors and taints. Pure.
+"""Which nodes a cell could run on, by the scheduler's rules for selectors, taints and resources. Pure.
 
 https://kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration/
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from launcher.quantity import amount
 
 GPU = "nvidia.com/gpu"
 _KEEPS_PODS_OFF = ("NoSchedule", "NoExecute")
@@ -20,27 +22,57 @@ class Node:
     name: str
     labels: Mapping[str, str]
     taints: tuple[Content, ...]
-    gpus: int
+    allocatable: Mapping[str, str]
+    """Resource -> how much of it there is for pods."""
+
+    @property
+    def gpus(self) -> int:
+        """How many it offers."""
+        return int(self.allocatable.get(GPU, 0))
 
 
 def read_node(content: Content) -> Node:
     """From the API server's JSON. A node that is cordoned or not ready has a taint that says so."""
     metadata, spec, status = content["metadata"], content.get("spec") or {}, content.get("status") or {}
     taints = tuple(taint for taint in spec.get("taints") or () if taint["effect"] in _KEEPS_PODS_OFF)
-    gpus = int((status.get("allocatable") or {}).get(GPU, 0))
-    return Node(metadata["name"], metadata.get("labels") or {}, taints, gpus)
+    return Node(metadata["name"], metadata.get("labels") or {}, taints, status.get("allocatable") or {})
 
 
-def obstacle(node: Node, selector: Mapping[str, str], tolerations: Iterable[Content]) -> str | None:
-    """Why no pod with these goes to the node, however empty it is; None when one may. Affinities are not looked at."""
+@dataclass(frozen=True)
+class Needs:
+    """What a pod asks of its node. Affinities are left out."""
+
+    selector: Mapping[str, str]
+    tolerations: tuple[Content, ...]
+    requests: Mapping[str, str]
+    """Resource -> amount."""
+
+
+def obstacle(node: Node, needs: Needs) -> str | None:
+    """Why no pod with these needs goes to the node, however empty it is; None when one may."""
+    return _missing_label(node, needs.selector) or _untolerated(node, needs.tolerations) or _lack(node, needs.requests)
+
+
+def _missing_label(node: Node, selector: Mapping[str, str]) -> str | None:
     for name, value in selector.items():
         if node.labels.get(name) != value:
             return f"no label {name}={value}"
-    tolerated = list(tolerations)
+    return None
+
+
+def _untolerated(node: Node, tolerations: tuple[Content, ...]) -> str | None:
     for taint in node.taints:
-        if not any(_tolerates(toleration, taint) for toleration in tolerated):
+        if not any(_tolerates(toleration, taint) for toleration in tolerations):
             value = f"={taint['value']}" if taint.get("value") else ""
             return f"taint {taint['key']}{value}:{taint['effect']}"
+    return None
+
+
+def _lack(node: Node, requests: Mapping[str, str]) -> str | None:
+    for resource, wanted in requests.items():
+        there = node.allocatable.get(resource, "0")
+        if amount(there) < amount(wanted):
+            return f"{resource} {there}, less than {wanted}"
     return None
 
 

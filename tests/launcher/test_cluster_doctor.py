@@ -134,6 +134,18 @@ def test_gpus_on_nodes_that_do_not_suit(cluster: Cluster, administered: ClusterL
     assert "no label gpu=large" in told["FAIL GPUs for gemma3"]
 
 
+def test_a_node_with_a_gpu_that_is_too_small(cluster: Cluster, administered: ClusterLauncher) -> None:
+    """For the Jobs as job.yaml has them, and for a model that needs more than the others."""
+    large = '{"gemma3": {"memory": "200Gi"}}'
+    with cluster.gpu_nodes(1) as (name,):
+        told = said(administered.json("doctor", LAUNCHER_PER_MODEL=large))
+        assert "ok GPUs" in told
+        assert "1 with memory 128Gi, less than 200Gi" in told["FAIL GPUs for gemma3"]
+        assert "LAUNCHER_PER_MODEL" in told["FAIL GPUs for gemma3"]
+        cluster.core.patch_node_status(name, {"status": {"allocatable": {"cpu": "2"}, "capacity": {"cpu": "2"}}})
+        assert "1 with cpu 2, less than 4" in said(administered.json("doctor"))["FAIL GPUs"]
+
+
 def test_a_submit_warns_of_what_its_jobs_would_wait_for(cluster: Cluster, administered: ClusterLauncher) -> None:
     """And makes them: the secret and the node may come meanwhile."""
     only = ("--yes", "--only", "model=bert,labels=2,samples=80")

@@ -1,9 +1,10 @@
 """What `doctor` says about what it found. Pure."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from launcher.job_options import JobOptions
 from launcher.manifest import Template, node_selector, requests
@@ -56,10 +57,11 @@ def gpu_check(nodes: Sequence[Node] | None, template: Template, options: JobOpti
     if not offering:
         words = f"none of {len(nodes)} nodes offers {GPU}: install NVIDIA's device plugin, or add nodes with a GPU"
         return Check(name, Verdict.FAIL, words)
-    pod = template["spec"]["template"]["spec"]
-    tolerations = tuple(pod.get("tolerations") or ())
-    needs = Needs(node_selector(pod, options, model), tolerations, requests(pod, options, model))
-    obstacles = {node: obstacle(node, needs) for node in offering}
+    try:
+        needs = _needs(template["spec"]["template"]["spec"], options, model)
+        obstacles = {node: obstacle(node, needs) for node in offering}
+    except ValueError as error:
+        return Check(name, Verdict.FAIL, f"{error} of a resource: mend job.yaml")
     fitting = [node for node, why in obstacles.items() if why is None]
     others = _in_words(list(filter(None, obstacles.values())))
     if not fitting:
@@ -68,6 +70,11 @@ def gpu_check(nodes: Sequence[Node] | None, template: Template, options: JobOpti
         return Check(name, Verdict.FAIL, words)
     words = f"{sum(node.gpus for node in fitting)} suit the Jobs"
     return Check(name, Verdict.OK, f"{words}; those of other nodes do not ({others})" if others else words)
+
+
+def _needs(pod: Mapping[str, Any], options: JobOptions, model: str | None) -> Needs:
+    tolerations = tuple(pod.get("tolerations") or ())
+    return Needs(node_selector(pod, options, model), tolerations, requests(pod, options, model))
 
 
 def _in_words(obstacles: Sequence[str]) -> str:

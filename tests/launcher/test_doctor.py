@@ -10,8 +10,11 @@ from typing import Any
 
 import pytest
 
-from launcher.checks import Verdict
+from launcher.checks import Verdict, gpu_check
 from launcher.doctor import image_check
+from launcher.job_options import JobOptions
+from launcher.manifest import load_template
+from launcher.nodes import GPU, read_node
 from launcher.permissions import needed_permissions
 from tests.launcher.program import Launcher
 from tests.launcher.registry import registry
@@ -106,6 +109,15 @@ def test_a_tag_and_a_digest_are_looked_up(by_digest: bool, tmp_path: Path, monke
     assert "push it, or mend --image" in absent.detail
     assert digest in there.detail
     assert absent.detail.startswith(f"{elsewhere.host} does not have {elsewhere.host}/{wanted}: ")
+
+
+def test_an_amount_in_job_yaml_that_is_none_is_a_finding():
+    template, options = load_template(), JobOptions(image="trainer:dev", owner="somebody")
+    pod = template["spec"]["template"]["spec"]
+    pod["containers"][0]["resources"]["requests"]["cpu"] = "four"
+    node = {"metadata": {"name": "n", "labels": pod["nodeSelector"]}, "status": {"allocatable": {GPU: "1"}}}
+    check = gpu_check([read_node(node)], template, options, None)
+    assert (check.verdict, check.detail) == (Verdict.FAIL, "'four' is no amount of a resource: mend job.yaml")
 
 
 def test_the_permissions_are_the_role_s():

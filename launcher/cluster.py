@@ -107,7 +107,12 @@ class Cluster:
 
     def jobs(self, run: str) -> list[Job]:
         """The owner's Jobs of the run."""
-        return self._list(_JOBS, run, read_job)
+        return self._list(_JOBS, self._ours(run), read_job)
+
+    def other_owners(self, run: str) -> list[str]:
+        """Who else has Jobs of a run of this name here."""
+        owners = self._list(_JOBS, f"{RUN_LABEL}={run},{OWNER_LABEL}!={self.owner}", lambda job: read_job(job).owner)
+        return sorted(filter(None, set(owners)))
 
     def check_namespace(self) -> None:
         """Raises NoAccess where there is none, so far as we may look: lists of its objects are just empty."""
@@ -116,7 +121,7 @@ class Cluster:
 
     def pods(self, run: str) -> list[Pod]:
         """The pods of these Jobs."""
-        return self._list(_PODS, run, read_pod)
+        return self._list(_PODS, self._ours(run), read_pod)
 
     def delete(self, job: Job) -> bool:
         """Delete this very Job; its pods follow in the background. False when it was gone, or is another by now."""
@@ -193,9 +198,12 @@ class Cluster:
         ):
             yield from response.stream(amt=None, decode_content=True)
 
-    def _list(self, path: str, run: str, read: Callable[[Content], T]) -> list[T]:
+    def _ours(self, run: str) -> str:
+        return f"{RUN_LABEL}={run},{OWNER_LABEL}={self.owner}"
+
+    def _list(self, path: str, selector: str, read: Callable[[Content], T]) -> list[T]:
         for _ in range(TRIES):
-            if (items := self._pages(path, f"{RUN_LABEL}={run},{OWNER_LABEL}={self.owner}", read)) is not None:
+            if (items := self._pages(path, selector, read)) is not None:
                 return items
         raise ClusterFailed(f"cannot {self._call('list', path)}: {self.server} forgets the list before its last page")
 

@@ -93,6 +93,8 @@ def cancel(args: argparse.Namespace, store: Store) -> ExitCode:
     cells = {task.cell.id for task in chosen}
     cluster = Cluster(cluster_settings(vars(args)))
     jobs = [job for job in _jobs(cluster, asked.run) if job.cell in cells]
+    if not jobs:
+        _tell_of_others(cluster, asked.run)
     let_go = _record(cluster, asked.run, store).let_go(cells)
     deleted = delete(cluster, jobs)
     if args.json:
@@ -272,7 +274,11 @@ def _wait(args: argparse.Namespace, asked: request.Request, store: Store, displa
 
 def _rows_or_store(args: argparse.Namespace, asked: request.Request, store: Store) -> list[Row]:
     try:
-        return _kept_rows(Cluster(cluster_settings(vars(args))), asked, store, Keeper(store))
+        cluster = Cluster(cluster_settings(vars(args)))
+        rows = _kept_rows(cluster, asked, store, Keeper(store))
+        if not _all_done(rows) and not any(row.job for row in rows):
+            _tell_of_others(cluster, asked.run)
+        return rows
     except (NoCluster, NoAccess, ClusterFailed) as error:
         say(f"by the store alone: {error}")
         return join(asked.chosen, survey(asked.chosen, store))
@@ -299,6 +305,12 @@ def _jobs(cluster: Cluster, run: str) -> list[Job]:
     if not jobs:
         cluster.check_namespace()
     return jobs
+
+
+def _tell_of_others(cluster: Cluster, run: str) -> None:
+    """Where we have no Jobs: somebody who took another name than before looks for their own."""
+    for owner in cluster.other_owners(run):
+        say(f"run {run} has Jobs of owner {owner} in namespace {cluster.namespace}: --owner {owner} if that is you")
 
 
 def _report(args: argparse.Namespace, asked: request.Request, rows: Sequence[Row]) -> ExitCode:

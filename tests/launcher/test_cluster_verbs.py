@@ -101,6 +101,18 @@ def test_a_conflicting_job_is_named_with_both_owners(clustered: ClusterLauncher)
     assert len(clustered.jobs()) == 2
 
 
+def test_whoever_has_no_jobs_hears_of_another_owner_s(clustered: ClusterLauncher) -> None:
+    only = ("--only", "model=bert,labels=2")
+    clustered("submit", "--yes", *only, LAUNCHER_OWNER="else")
+    hint = f"run twenty has Jobs of owner else in namespace {clustered.namespace}: --owner else if that is you\n"
+    assert clustered("status").stderr == hint
+    assert clustered("cancel").stderr == hint
+    assert clustered("status", "--run", "other", "--grid", str(clustered.grid_file)).stderr == ""
+    clustered("submit", "--yes", "--only", "model=gemma3,labels=2")
+    assert clustered("status").stderr == ""
+    assert len(clustered.jobs()) == 4
+
+
 def test_a_dry_run_makes_nothing(clustered: ClusterLauncher) -> None:
     named = clustered("submit", "--dry-run", "-o", "name")
     assert (named.returncode, len(named.stdout.splitlines())) == (0, 20)

@@ -1,13 +1,14 @@
 """Waiting for a run, which is shown meanwhile: in plain lines here, as a table in screen.py."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 from launcher.show import status_of, totals
 from launcher.talk import say
-from launcher.view import Row, is_final
+from launcher.view import Row, Stuck, is_final
 
 _POLL_SECONDS = 5.0
 _HEARTBEAT_SECONDS = 60.0
@@ -59,7 +60,10 @@ def _totals(rows: Sequence[Row]) -> str:
 
 
 class Lines:
-    """A line for each cell whose state is another one than at the last look, and the totals once a minute."""
+    """A line for each cell whose state is another one than at the last look.
+
+    Once a minute the totals, and what keeps cells from starting.
+    """
 
     def __init__(self) -> None:
         self._states: dict[str, str] = {}
@@ -80,3 +84,6 @@ class Lines:
         if time.monotonic() - self._spoken >= _HEARTBEAT_SECONDS:
             self._spoken = time.monotonic()
             say(f"{len(rows)} cells: {_totals(rows)}")
+            stuck = Counter(row.state.why for row in rows if isinstance(row.state, Stuck))
+            for why, count in stuck.items():
+                say(f"{count} stuck: {why}")

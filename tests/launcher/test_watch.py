@@ -24,6 +24,7 @@ from launcher.plan import Estimate
 from launcher.screen import picture
 from launcher.show import Word, status_of
 from launcher.view import Held, Pending, Queued, Row, Stuck
+from launcher.waiting import Lines
 from tests.factories import failure, progress, publish, success, task
 from tests.launcher.program import Launcher
 from tests.launcher.test_interruptions import wait_until
@@ -159,6 +160,18 @@ def test_on_a_terminal_it_redraws_a_table_that_fits(launcher: Launcher) -> None:
     assert all(len(line) <= 60 for line in drawn)
     assert sum(line.startswith(("bert-", "gemma3-")) for line in drawn) == 7
     assert len([line for line in told.splitlines() if " done" in line]) == 17
+
+
+def test_lines_say_why_cells_are_stuck_also_if_they_were_from_the_start(capsys: pytest.CaptureFixture[str]) -> None:
+    image = Stuck("cannot pull the image: ImagePullBackOff")
+    lines, rows = Lines(), rows_of([image, image, STATES[5], STATES[6]])
+    lines.show(rows)
+    lines.show(rows)
+    assert capsys.readouterr().err.splitlines() == [
+        "4 cells: 3 stuck, 1 pending",
+        "2 stuck: cannot pull the image: ImagePullBackOff",
+        "1 stuck: node gpu-1 does not answer",
+    ]
 
 
 def _read_until(descriptor: int, words: str) -> str:

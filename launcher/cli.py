@@ -21,7 +21,7 @@ from launcher.logs import latest_log
 from launcher.options import parser
 from launcher.plan import Step, estimate, measure, plan
 from launcher.screen import screen_or_lines
-from launcher.settings import LauncherSettings, launcher_settings
+from launcher.settings import LauncherSettings, launcher_settings, warn_of_strangers
 from launcher.submission import Submission, prepare
 from launcher.talk import confirmed, out, print_json, say
 from launcher.view import State, all_done, join
@@ -36,6 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         args = parser().parse_args(argv)
         settings = launcher_settings()
+        warn_of_strangers(os.environ)
         if args.verb == "doctor":  # it opens the store itself: one that cannot be opened is a finding
             return doctor(args, settings).number
         store = open_store(args.results_uri or settings.results_uri)

@@ -5,6 +5,7 @@ import re
 import shlex
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_origin
 
@@ -13,9 +14,10 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from contract.exits import BadInput
-from contract.explain import one_line
+from contract.explain import nearest, one_line
 from contract.task import env_name
 from launcher.job_options import JobOptions, LabelValue, Namespace
+from launcher.talk import say
 
 Backend = Literal["local", "kubernetes"]
 S = TypeVar("S", bound=BaseSettings)
@@ -125,6 +127,15 @@ def job_options(given: dict[str, Any]) -> JobSettings:
 def draft_options(given: dict[str, Any]) -> DraftSettings:
     """The same for whoever only asks what is missing. Raises BadInput."""
     return _read(DraftSettings, given)
+
+
+def warn_of_strangers(environ: Mapping[str, str]) -> None:
+    """A line for each name that begins like a setting and is none: a slip, of which nothing else would tell."""
+    kinds: tuple[type[BaseSettings], ...] = (LauncherSettings, ClusterSettings, JobSettings)
+    known = [env_name("launcher", field) for kind in kinds for field in kind.model_fields]
+    for name in environ:
+        if name.upper().startswith("LAUNCHER_") and name.upper() not in known:
+            say(f"warning: {name} is no setting{nearest(name, known)}")
 
 
 def _read(kind: type[S], given: dict[str, Any]) -> S:

@@ -69,6 +69,12 @@ def test_a_setting_that_is_no_json_is_named_with_its_form(launcher: Launcher, va
     assert done.stderr == f"launcher: error: {variable}=my-secret: expected JSON such as {form}\n"
 
 
+def test_a_variable_that_is_no_setting_is_named_with_what_it_may_mean(launcher: Launcher) -> None:
+    done = run(launcher, "plan", LAUNCHER_NAMESAPCE="x", LAUNCHER_OWNER="somebody", launcher_backend="local")
+    assert done.returncode == 0
+    assert done.stderr == "warning: LAUNCHER_NAMESAPCE is no setting (did you mean LAUNCHER_NAMESPACE?)\n"
+
+
 def test_the_cause_and_the_proxy_are_named_without_its_password(launcher: Launcher, tmp_path: Path) -> None:
     config = kubeconfig(tmp_path, "https://api.invalid")
     proxy = "http://somebody:secret@127.0.0.1:9"

@@ -8,8 +8,15 @@ from typing import Any
 
 from contract.exits import UNEXPECTED, BadInput, ProgramError
 
-SET_UP = "kubectl apply --server-side -k k8s/overlays/kind (k8s/README.md)"
-"""How what a namespace for cells needs gets there."""
+_OURS = "emotion-grid"
+"""The namespace that the overlays make."""
+
+
+def set_up(namespace: str | None) -> str:
+    """How what a namespace for cells needs gets there."""
+    if namespace in (None, _OURS):
+        return "kubectl apply --server-side -k k8s/overlays/kind (k8s/README.md)"
+    return f"kubectl apply --server-side -k an overlay with `namespace: {namespace}` (k8s/README.md)"
 
 
 class NoCluster(BadInput):
@@ -94,7 +101,9 @@ def as_error(call: Call, refusal: Refusal, server: str) -> ProgramError:
         case HTTPStatus.UNAUTHORIZED:
             return NoCluster(f"{server} does not accept these credentials: the token is expired or wrong; log in again")
         case HTTPStatus.FORBIDDEN if _is_terminating(refusal):
-            return BadInput(f"namespace {call.namespace} is being deleted; wait until it is gone, then {SET_UP}")
+            return BadInput(
+                f"namespace {call.namespace} is being deleted; wait until it is gone, then {set_up(call.namespace)}"
+            )
         case HTTPStatus.FORBIDDEN if refusal.is_missing_right:
             remedy = "check --namespace, or bind the Role launcher of k8s/base to you"
             return NoAccess(f"no permission to {call}; {remedy}: {refusal.message}")
@@ -108,7 +117,7 @@ def as_error(call: Call, refusal: Refusal, server: str) -> ProgramError:
 
 def no_namespace(name: str | None, server: str) -> NoAccess:
     """The error for a namespace that is not there."""
-    return NoAccess(f"no namespace {name} at {server}; give --namespace, or make it: {SET_UP}")
+    return NoAccess(f"no namespace {name} at {server}; give --namespace, or make it: {set_up(name)}")
 
 
 def _is_terminating(refusal: Refusal) -> bool:

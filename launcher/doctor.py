@@ -1,6 +1,7 @@
 """`doctor`: what keeps cells from running, in one line a check, each with its remedy.
 
-A check that fails hides no other. What cannot be asked, because no API server answers, is not asked and is said once.
+A check that fails hides no other. What cannot be asked, because no API server answers, is not asked and is said once;
+so is a namespace that is not there, rather than all that is not in it.
 What we may not read stays unverified: no verb of the launcher reads secrets or nodes, so its Role does not let it.
 """
 
@@ -15,13 +16,13 @@ from typing import Any
 from contract.exits import INCOMPLETE, OK, BadInput, ExitCode, ProgramError
 from contract.processors import processors
 from contract.store import open_store
-from launcher.answers import SET_UP
+from launcher.answers import set_up
 from launcher.checks import Check, Verdict, permission_check, presence_check
 from launcher.cluster import Cluster
 from launcher.gpus import visible_gpus
 from launcher.job_options import JobOptions
 from launcher.manifest import Template, load_template
-from launcher.needs import secrets_and_nodes
+from launcher.needs import node_checks, secret_checks
 from launcher.permissions import needed_permissions
 from launcher.reference import parse
 from launcher.registry import Absent, Found, Unknown, look_up
@@ -96,10 +97,13 @@ def _of_namespace(cluster: Cluster, options: JobOptions, template: Template) -> 
     yield Check("API server", Verdict.OK, f"{cluster.server} takes us for {user}")
     for permission in needed_permissions():
         yield permission_check(permission, cluster.namespace, allowed=cluster.may(permission))
-    yield presence_check(f"namespace {cluster.namespace}", cluster.has_namespace(), f"make it: {SET_UP}")
-    account = template["spec"]["template"]["spec"].get("serviceAccountName", "default")
-    yield presence_check(f"service account {account}", cluster.has("serviceaccounts", account), f"make it: {SET_UP}")
-    yield from secrets_and_nodes(cluster, options, template)
+    found, remedy = cluster.has_namespace(), f"make it: {set_up(cluster.namespace)}"
+    yield presence_check(f"namespace {cluster.namespace}", found, remedy)
+    if found is not False:
+        account = template["spec"]["template"]["spec"].get("serviceAccountName", "default")
+        yield presence_check(f"service account {account}", cluster.has("serviceaccounts", account), remedy)
+        yield from secret_checks(cluster, options)
+    yield from node_checks(cluster, options, template)
 
 
 def image_check(image: str) -> Check:

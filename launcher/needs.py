@@ -5,6 +5,7 @@ before Jobs are made that would wait for it.
 """
 
 from collections.abc import Iterator
+from itertools import chain
 
 from launcher.checks import Check, Verdict, gpu_check, presence_check
 from launcher.cluster import Cluster
@@ -15,20 +16,20 @@ from launcher.talk import say
 
 def warn_of_missing(cluster: Cluster, options: JobOptions, template: Template) -> None:
     """A line for each that is known to be missing. No error: it may come while the Jobs wait."""
-    for check in secrets_and_nodes(cluster, options, template):
+    for check in chain(secret_checks(cluster, options), node_checks(cluster, options, template)):
         if check.verdict is Verdict.FAIL:
             say(f"warning: {check.name}: {check.detail}")
 
 
-def secrets_and_nodes(cluster: Cluster, options: JobOptions, template: Template) -> Iterator[Check]:
-    """A check of each secret, of the nodes, and once more for each model that has needs of its own."""
-    yield from _secrets(cluster, options)
+def node_checks(cluster: Cluster, options: JobOptions, template: Template) -> Iterator[Check]:
+    """Of the nodes, and once more for each model that has needs of its own."""
     nodes = cluster.nodes()
     for model in (None, *options.per_model):
         yield gpu_check(nodes, template, options, model)
 
 
-def _secrets(cluster: Cluster, options: JobOptions) -> Iterator[Check]:
+def secret_checks(cluster: Cluster, options: JobOptions) -> Iterator[Check]:
+    """Of each that the Jobs name."""
     create = f"kubectl -n {cluster.namespace} create secret"
     for name in options.secrets:
         remedy = f"{create} generic {name} --from-env-file=FILE, or mend LAUNCHER_SECRETS"

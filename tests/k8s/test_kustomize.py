@@ -1,5 +1,6 @@
 """The overlays: the real API server takes them without a warning, and they grant what they say."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -51,6 +52,16 @@ def test_a_warning_would_be_seen(kubectl: Kubectl, installed: str) -> None:
     del deployment["spec"]["template"]["spec"]["securityContext"]
     with pytest.raises(AssertionError, match="Warning: would violate PodSecurity"):
         kubectl.dry_run(yaml.safe_dump(deployment))
+
+
+def test_an_overlay_of_two_lines_puts_all_of_it_into_another_namespace(kubectl: Kubectl, tmp_path: Path) -> None:
+    base = os.path.relpath(OVERLAYS / "kind", tmp_path.resolve())
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump({"namespace": "team", "resources": [base]}))
+    objects = objects_of(kubectl, tmp_path)
+    named(objects, "Namespace", "team")
+    binding = named(objects, "RoleBinding", "launcher")
+    assert [each["namespace"] for each in binding["subjects"]] == ["team"]
+    assert {each["metadata"].get("namespace") for each in objects if each["kind"] != "Namespace"} == {"team"}
 
 
 def test_every_object_but_the_namespace_is_in_it(kubectl: Kubectl, folder: Path) -> None:

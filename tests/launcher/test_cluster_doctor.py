@@ -55,7 +55,20 @@ def test_all_is_well(cluster: Cluster, administered: ClusterLauncher) -> None:
     assert (list(administered.store().list("")), administered.jobs()) == ([], [])
 
 
+def test_what_an_empty_namespace_lacks(administered: ClusterLauncher) -> None:
+    namespace = administered.namespace
+    administered.cluster.core.delete_namespaced_service_account("trainer", namespace)
+    told = said(administered.json("doctor", LAUNCHER_IMAGE_PULL_SECRETS='["pull"]'))
+    for name, remedy in {
+        "service account trainer": f"an overlay with `namespace: {namespace}`",
+        "secret emotion-grid-store": f"kubectl -n {namespace} create secret generic emotion-grid-store",
+        "image pull secret pull": f"kubectl -n {namespace} create secret docker-registry pull",
+    }.items():
+        assert remedy in told[f"FAIL {name}"]
+
+
 def test_all_that_can_be_missing_is_told_at_once(administered: ClusterLauncher) -> None:
+    """A namespace that is missing, once."""
     surroundings = {"LAUNCHER_IMAGE": "", "LAUNCHER_IMAGE_PULL_SECRETS": '["pull"]'}
     options = ("--namespace", "nosuch", "--results-uri", "s3://no-such-bucket-anywhere/study")
     assert administered("doctor", *options, **surroundings).returncode == 3
@@ -65,13 +78,11 @@ def test_all_that_can_be_missing_is_told_at_once(administered: ClusterLauncher) 
     for name, remedy in {
         "image": "set LAUNCHER_IMAGE or give --image",
         "store": "no such bucket; make it first",
-        "namespace nosuch": "kubectl apply --server-side -k",
-        "service account trainer": "kubectl apply --server-side -k",
-        "secret emotion-grid-store": "kubectl -n nosuch create secret generic emotion-grid-store",
-        "image pull secret pull": "kubectl -n nosuch create secret docker-registry pull",
+        "namespace nosuch": "an overlay with `namespace: nosuch` (k8s/README.md)",
         "GPUs": "install NVIDIA's device plugin, or add nodes",
     }.items():
-        assert remedy in told[f"FAIL {name}"]
+        assert remedy in told.pop(f"FAIL {name}")
+    assert not [name for name in told if name.startswith("FAIL ")]
     assert [name for name in told if name.startswith("ok ")] == [
         "ok API server",
         *(f"ok {name}" for name in permissions("nosuch")),

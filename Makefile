@@ -6,8 +6,8 @@ READY := .venv/.ready
 WEIGHTS := .venv/weights
 JOBS ?= 2
 
-.PHONY: help demo test faults binaries cluster image base-image image-test image-scan bench-image bench-launcher lint format \
-  lock clean
+.PHONY: help demo test faults binaries cluster image base-image image-test e2e image-scan bench-image bench-launcher lint \
+  format lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -41,7 +41,10 @@ base-image: ## make a base image from Debian's packages, where no registry serve
 	@$(PYTHON) -m image base
 
 image-test: image $(READY) ## test the image: what it holds, and a cell that it trains
-	BUILT_IMAGE=$(or $(IMAGE),emotion-grid-trainer:dev) $(BIN)/python -m pytest tests/image
+	BUILT_IMAGE=$(or $(IMAGE),emotion-grid-trainer:dev) $(BIN)/python -m pytest tests/image/test_built.py
+
+e2e: image $(READY) binaries ## cells of the image on a real node: kubelet, containerd, runc (needs root on Linux)
+	BUILT_IMAGE=$(or $(IMAGE),emotion-grid-trainer:dev) $(BIN)/python -m pytest tests/node
 
 image-scan: ## list what the image holds (CycloneDX), its licences, and what is known against it, into image-scan/
 	@$(PYTHON) -m image scan

@@ -18,7 +18,7 @@ from tests.cluster.cache import cache_folder, locked, written_aside
 from tests.cluster.failure import ClusterFailed, tail
 from tests.cluster.toolchain import Go, find_go
 
-_MODULES = Path(__file__).parent / "modules"
+MODULES_FOLDER = Path(__file__).parent / "modules"
 _BUILD_SECONDS = 3600
 """A bound for a stuck download; a cold build of one program on two busy cores stayed under a third of it."""
 _ENVIRONMENT = {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -trimpath", "GOTOOLCHAIN": "local", "GOWORK": "off"}
@@ -66,17 +66,17 @@ class Module:
         return cache_folder() / "bin" / f"{self.folder.name}-{digest.hexdigest()[:10]}"
 
 
-_KUBERNETES_VERSION = {
+KUBERNETES_VERSION = {
     f"{package}.{variable}": value
     for package in ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
     for variable, value in (("gitVersion", "{version}"), ("gitMajor", "{major}"), ("gitMinor", "{minor}"))
 }
 MODULES = (
-    Module(_MODULES / "etcd", "go.etcd.io/etcd/server/v3", {"etcd": Program("go.etcd.io/etcd/server/v3", 1)}),
-    Module(_MODULES / "kwok", "sigs.k8s.io/kwok", {"kwok": Program("sigs.k8s.io/kwok/cmd/kwok", 2)}),
-    Module(_MODULES / "minio", "github.com/minio/minio", {"minio": Program("github.com/minio/minio", 3)}),
+    Module(MODULES_FOLDER / "etcd", "go.etcd.io/etcd/server/v3", {"etcd": Program("go.etcd.io/etcd/server/v3", 1)}),
+    Module(MODULES_FOLDER / "kwok", "sigs.k8s.io/kwok", {"kwok": Program("sigs.k8s.io/kwok/cmd/kwok", 2)}),
+    Module(MODULES_FOLDER / "minio", "github.com/minio/minio", {"minio": Program("github.com/minio/minio", 3)}),
     Module(
-        _MODULES / "kubernetes",
+        MODULES_FOLDER / "kubernetes",
         "k8s.io/kubernetes",
         {
             "kube-apiserver": Program("k8s.io/kubernetes/cmd/kube-apiserver", 4),
@@ -84,7 +84,7 @@ MODULES = (
             "kube-scheduler": Program("k8s.io/kubernetes/cmd/kube-scheduler", 1),
             "kubectl": Program("k8s.io/kubernetes/cmd/kubectl", 1),
         },
-        _KUBERNETES_VERSION,
+        KUBERNETES_VERSION,
     ),
 )
 

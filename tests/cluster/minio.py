@@ -50,11 +50,11 @@ class Minio:
         return name
 
 
-def start_minio(binary: Path, data: Path, processes: Processes) -> Minio:
+def start_minio(binary: Path, data: Path, processes: Processes, address: str = LOOPBACK) -> Minio:
     """Return when it serves."""
     data.mkdir(parents=True)
     (port,) = free_ports(1)
-    minio = Minio(f"http://{LOOPBACK}:{port}", f"test-{secrets.token_hex(4)}", secrets.token_urlsafe(24))
+    minio = Minio(f"http://{address}:{port}", f"test-{secrets.token_hex(4)}", secrets.token_urlsafe(24))
     environment = {
         "MINIO_ROOT_USER": minio.user,
         "MINIO_ROOT_PASSWORD": minio.password,
@@ -63,7 +63,7 @@ def start_minio(binary: Path, data: Path, processes: Processes) -> Minio:
         "MINIO_REGION_NAME": _REGION,
     }
     process = processes.start(
-        binary, "server", "--quiet", f"--address={LOOPBACK}:{port}", str(data), environment=environment
+        binary, "server", "--quiet", f"--address={address}:{port}", str(data), environment=environment
     )
     process.await_ready(lambda: answers(f"{minio.endpoint}/minio/health/ready"))
     return minio

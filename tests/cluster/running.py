@@ -9,7 +9,7 @@ from tests.cluster.certificates import Authority
 from tests.cluster.cluster import Cluster
 from tests.cluster.control_plane import start_control_plane
 from tests.cluster.minio import Minio, start_minio
-from tests.cluster.processes import Processes
+from tests.cluster.processes import LOOPBACK, Processes
 
 
 @contextmanager
@@ -21,10 +21,10 @@ def running_cluster(binaries: Mapping[str, Path], folder: Path) -> Iterator[Clus
 
 
 @contextmanager
-def running_minio(binaries: Mapping[str, Path], folder: Path) -> Iterator[Minio]:
+def running_minio(binaries: Mapping[str, Path], folder: Path, address: str = LOOPBACK) -> Iterator[Minio]:
     """MinIO for the length of a `with` block. The logs stay in `folder`, the data goes with it."""
     with _processes(folder) as processes:
-        yield start_minio(binaries["minio"], folder / "data" / "minio", processes)
+        yield start_minio(binaries["minio"], folder / "data" / "minio", processes, address)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from launcher.answers import Call, ClusterFailed, NoCluster, Refusal, as_error, 
 from launcher.connection import first_cause, in_words, proxy_for, proxy_headers, without_credentials
 from launcher.manifest import CONTAINER, OWNER_LABEL, RUN_LABEL
 from launcher.nodes import Node, read_node
-from launcher.objects import Content, Job, Pod, differences, read_job, read_pod
+from launcher.objects import Content, Job, Pod, differences, image_of, read_job, read_pod
 from launcher.pace import OUTAGE_SECONDS, TRIES, Throttle, delay_seconds
 from launcher.permissions import Permission
 from launcher.settings import ClusterSettings
@@ -41,9 +41,10 @@ class Created:
 
 @dataclass(frozen=True)
 class Exists:
-    """The same Job is there already."""
+    """The Job is there already, for the same work; its image need not be the one that was asked for."""
 
     job: Job
+    wanted_image: str
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def judge(wanted: Content, found: Job) -> Exists | Conflict | Terminating:
     if found.terminating:
         return Terminating(found)
     unlike = differences(wanted, found)
-    return Conflict(found, unlike) if unlike else Exists(found)
+    return Conflict(found, unlike) if unlike else Exists(found, image_of(wanted))
 
 
 class Cluster:

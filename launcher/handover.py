@@ -84,6 +84,8 @@ def outcome(creation: Creation) -> tuple[str, str]:
     match creation:
         case Created():
             return "created", ""
+        case Exists(Job(end=None, image=image), wanted) if image != wanted:
+            return "exists", f"with image {image}, not {wanted}: `cancel` it, then submit, to use the new one"
         case Exists(Job(end=None)):
             return "exists", ""
         case Exists(Job(end=Complete())):

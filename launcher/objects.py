@@ -39,6 +39,8 @@ class Job:
     owner: str
     fingerprint: str
     results_uri: str
+    image: str
+    """As its pods ask for it."""
     created: datetime
     changed: datetime
     """When the last of its conditions changed: that it ended, if it has."""
@@ -113,6 +115,7 @@ def read_job(content: Content) -> Job:
         owner=labels.get(OWNER_LABEL, ""),
         fingerprint=annotations.get(FINGERPRINT_ANNOTATION, ""),
         results_uri=_environment(content).get(_RESULTS, ""),
+        image=image_of(content),
         created=_time(metadata["creationTimestamp"]),
         changed=_time(_last_change(status) or metadata["creationTimestamp"]),
         attempts=sum(status.get(kind) or 0 for kind in ("active", "failed", "succeeded")),
@@ -155,6 +158,11 @@ def differences(wanted: Content, found: Job) -> list[str]:
         _RESULTS: (_environment(wanted).get(_RESULTS, ""), found.results_uri),
     }
     return [f"{name} {there or 'none'}, not {ours}" for name, (ours, there) in pairs.items() if ours != there]
+
+
+def image_of(job: Content) -> str:
+    """That the cell runs in; empty for a Job made by somebody else without the container."""
+    return str(_container(job).get("image", ""))
 
 
 def _environment(job: Content) -> dict[str, str]:

@@ -140,8 +140,10 @@ def _pending(pod: Pod) -> State:
         return Pending("waiting for the scheduler" if pod.unschedulable is None else in_words(pod.unschedulable))
     if pod.waiting is None or pod.waiting.reason in _BEING_PREPARED:
         return Pulling()
-    what = "cannot pull the image" if pod.waiting.reason in _CANNOT_PULL else "the container cannot start"
-    return Stuck(f"{what}: {pod.waiting.reason}: {pod.waiting.message}".rstrip(": "))
+    why = f"{pod.waiting.reason}: {pod.waiting.message}".rstrip(": ")
+    if pod.waiting.reason in _CANNOT_PULL:
+        return Stuck(f"cannot pull the image: {why}; for another one `cancel` the cell, then submit it with --image")
+    return Stuck(f"the container cannot start: {why}")
 
 
 _PREEMPTION = re.compile(r"\. (?:no new claims to deallocate, )?preemption:")

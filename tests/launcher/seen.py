@@ -16,6 +16,7 @@ JOB = Job(
     owner="somebody",
     fingerprint=ASKED.fingerprint(),
     results_uri="s3://results",
+    image="trainer:v1",
     created=NOW,
     changed=NOW,
     attempts=1,

@@ -12,7 +12,7 @@ from kubernetes import client
 
 from tests.cluster.waiting import until
 from tests.factories import failure, progress, publish, success
-from tests.launcher.clustered import ClusterLauncher
+from tests.launcher.clustered import IMAGE, ClusterLauncher
 from tests.launcher.registry import registry
 
 
@@ -208,6 +208,19 @@ def test_a_tag_is_resolved_once_and_every_job_of_the_run_carries_its_digest(clus
     assert {job.metadata.annotations["emotion-grid/image"] for job in jobs} == {image}
     containers = [container for job in jobs for container in job.spec.template.spec.containers]
     assert {container.image for container in containers} == {f"{images.host}/team/trainer@{digest}"}
+
+
+def test_a_job_with_another_image_is_kept_and_told(clustered: ClusterLauncher) -> None:
+    only = ("--only", "model=bert,labels=2,samples=80")
+    clustered("submit", "--yes", *only)
+    other = f"the-next-one@sha256:{'1' * 64}"
+    again = clustered("submit", "--yes", *only, LAUNCHER_IMAGE=other)
+    assert again.returncode == 0, again.stderr
+    assert f"exists   twenty-bert-l2-n80-s0: with image {IMAGE}, not {other}: `cancel` it" in again.stderr
+    clustered("cancel", *only)
+    clustered("submit", "--yes", *only, LAUNCHER_IMAGE=other)
+    (job,) = clustered.jobs()
+    assert job.spec.template.spec.containers[0].image == other
 
 
 def test_an_image_that_only_the_nodes_have_runs_by_its_tag(clustered: ClusterLauncher) -> None:

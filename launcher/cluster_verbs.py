@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -51,24 +52,43 @@ def submit(args: argparse.Namespace, store: Store) -> ExitCode:
     refuse_a_folder(store)
     options = job_options(vars(args))
     store.check_writable()
-    submission = prepare(args, store)
+    submission, found = prepare(args, store), list[Job]()
+    cluster = Cluster(settings) if submission.to_run else None
+    if cluster is not None:
+        submission, found = _with_ends(submission, cluster, store)
     say(show.plan_text(submission.steps, estimate(submission.steps, measure(submission.steps, store)), workers=None))
     _refuse_too_many(submission.to_run, settings)
-    if not submission.to_run:
+    if cluster is None or not submission.to_run:
         _print_jobs(args, submission.run.name, settings.namespace, [])
     elif not args.yes and not confirmed(f"make their Jobs in namespace {settings.namespace}?"):
         return INCOMPLETE
     else:
-        _start(args, submission, settings, options, store)
+        _start(args, submission, found, cluster, options, store)
     return _wait(args, submission.asked, store, Lines()) if args.wait else OK
 
 
+def _with_ends(submission: Submission, cluster: Cluster, store: Store) -> tuple[Submission, list[Job]]:
+    """The run's Jobs, and the plan by how they ended, which the store need not know; those that go on need no look."""
+    asked = submission.asked
+    jobs = cluster.jobs(asked.run)
+    if all(job.end is None for job in jobs):
+        return submission, jobs
+    pods = cluster.pods(asked.run)
+    rows = join(asked.chosen, survey(asked.chosen, store), jobs, pods)
+    states = [row.state if isinstance(row.state, Broken) else row.stored for row in rows]
+    return replace(submission, steps=plan(asked.chosen, states)), jobs
+
+
 def _start(
-    args: argparse.Namespace, submission: Submission, settings: ClusterSettings, options: JobSettings, store: Store
+    args: argparse.Namespace,
+    submission: Submission,
+    found: Sequence[Job],
+    cluster: Cluster,
+    options: JobSettings,
+    store: Store,
 ) -> None:
     run, to_run = submission.run.name, submission.to_run
-    template, cluster = load_template(options.template), Cluster(settings)
-    found = cluster.jobs(run)
+    template = load_template(options.template)
     warn_of_missing(cluster, options, template)
     pinned = _with_image(options, pin_image(options.image, run, store))
     held = hold_back(submission.steps, pinned, template, {job.cell for job in found}) if args.canary else Holds()
@@ -127,10 +147,9 @@ def retry(args: argparse.Namespace, store: Store) -> ExitCode:
     rest = ": making their Jobs anew" if again else ""
     say(f"{len(again)} of {len(asked.chosen)} cells failed or were lost{rest}")
     image = pin_image(options.image, asked.run, store) if again else options.image
-    delete(cluster, [row.job for row in again if row.job is not None])
     pinned = _with_image(options, image)
     manifests = [job_manifest(row.task, asked.run, pinned, template) for row in again]
-    _hand_over(args, cluster, asked.run, manifests, found=[])
+    _hand_over(args, cluster, asked.run, manifests, found=[row.job for row in again if row.job is not None])
     return OK
 
 

@@ -31,7 +31,10 @@ class Refused:
 def hand_over(
     cluster: Cluster, manifests: Sequence[Manifest], found: Sequence[Job] = ()
 ) -> list[tuple[Manifest, Creation]]:
-    """Make every Job that is not among `found`, in order, and tell each. On an exception the rest is not begun."""
+    """Make every Job, in order, and tell each. On an exception the rest is not begun.
+
+    Those `found` stay, but for the ones that ended, which are made anew: the caller saw that they brought no result.
+    """
     there = {job.name: job for job in found}
     made = []
     for manifest, creation in _each(lambda each: _make(cluster, each, there.get(_name(each))), manifests, cluster):
@@ -71,12 +74,20 @@ def _rehearse(cluster: Cluster, manifest: Manifest) -> Creation | Refused:
 
 
 def _make(cluster: Cluster, manifest: Manifest, found: Job | None) -> Creation:
-    creation = cluster.create(manifest) if found is None else judge(manifest, found)
+    creation = cluster.create(manifest) if found is None else _judge_or_renew(cluster, manifest, found)
     deadline = time.monotonic() + _GONE_SECONDS
     while isinstance(creation, Terminating) and time.monotonic() < deadline:
         time.sleep(_LOOK_SECONDS)
         creation = cluster.create(manifest)
     return creation
+
+
+def _judge_or_renew(cluster: Cluster, manifest: Manifest, found: Job) -> Creation:
+    judged = judge(manifest, found)
+    if not isinstance(judged, Exists) or found.end is None:
+        return judged
+    cluster.delete(found)
+    return cluster.create(manifest)
 
 
 def outcome(creation: Creation) -> tuple[str, str]:
@@ -108,6 +119,8 @@ def expected_outcome(creation: Creation | Refused) -> tuple[str, str]:
             return "refused", why
         case Terminating():
             return "terminating", "it was deleted and is not gone yet; a submit waits for that"
+        case Exists(Job(end=Complete() | JobFailed())):
+            return "would be created", "anew: the Job of this name ended without a result"
         case Exists() | Conflict():
             return outcome(creation)
 

@@ -8,6 +8,7 @@ from contract.result import Success, Unreadable, decode
 from contract.store import Store, result_key
 from contract.survey import Done, Failed, Lost, Missing, Running, Stale, State
 from contract.task import Task
+from launcher.ends import Broken
 
 Action = Literal["reuse", "run", "stale", "failed", "running"]
 """reuse: done; run: nothing there; stale: a result of other settings, runs again; running: by somebody; failed."""
@@ -39,12 +40,12 @@ class Estimate:
     unknown_cells: int
 
 
-def plan(tasks: Sequence[Task], states: Sequence[State]) -> list[Step]:
-    """One step a cell, in the order of the grid."""
+def plan(tasks: Sequence[Task], states: Sequence[State | Broken]) -> list[Step]:
+    """One step a cell, in the order of the grid. `Broken` is the end of a Job, which the store need not know of."""
     return [_step(task, state) for task, state in zip(tasks, states, strict=True)]
 
 
-def _step(task: Task, state: State) -> Step:
+def _step(task: Task, state: State | Broken) -> Step:
     match state:
         case Done():
             return Step(task, "reuse", "finished", runs=False)
@@ -56,7 +57,7 @@ def _step(task: Task, state: State) -> Step:
             return Step(task, "running", f"step {progress.step} of {progress.planned_steps}, attempt alive", runs=True)
         case Lost():
             return Step(task, "run", f"an attempt was lost ({state.last_sign})", runs=True)
-        case Failed():
+        case Failed() | Broken():
             again = "runs again" if state.retriable else "would fail again; `retry` insists"
             return Step(task, "failed", f"{state.cause} ({again})", runs=state.retriable)
 

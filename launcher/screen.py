@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from contract.store import Store
 from launcher.forecast import Measurements, remaining, running
 from launcher.plan import Estimate
-from launcher.show import Word, expected, rows_table, status_of, totals
+from launcher.show import Word, counted, expected, rows_table, status_of, totals
 from launcher.view import Row, is_final
 from launcher.waiting import Display, Lines
 
@@ -65,11 +65,13 @@ def picture(rows: Sequence[Row], left: Estimate, lines: int, now: datetime) -> s
     """The screen's text, one less than `lines` where there are more cells than that."""
     ordered = sorted(rows, key=lambda row: _ORDER.index(status_of(row.state).state))
     shown = ordered[: max(1, lines - _FRAME_LINES)]
-    more = [f"{len(rows) - len(shown)} cells more; plain `status` shows all"] if len(shown) < len(rows) else []
+    more = (
+        [f"{counted(len(rows) - len(shown), 'cell')} more; plain `status` shows all"] if len(shown) < len(rows) else []
+    )
     return "\n".join([*_summary(rows, left), rows_table(shown, now), *more])
 
 
 def _summary(rows: Sequence[Row], left: Estimate) -> list[str]:
-    told = f"{len(rows)} cells: {totals([row.state for row in rows])}"
+    told = f"{counted(len(rows), 'cell')}: {totals([row.state for row in rows])}"
     to_end = sum(not is_final(row.state) for row in rows)
     return [told, f"to go: {expected(left, to_end, running(rows) or None)}"] if to_end else [told]

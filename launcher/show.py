@@ -205,8 +205,8 @@ def _plan_summary(steps: Sequence[Step], work: Estimate, workers: int | None) ->
     to_run = sum(step.runs for step in steps)
     actions = ", ".join(f"{count} {action}" for action, count in Counter(step.action for step in steps).items())
     if not to_run:
-        return f"{len(steps)} cells: {actions}. Nothing to run."
-    return f"{len(steps)} cells: {actions}. {to_run} to run, {expected(work, to_run, workers)}."
+        return f"{counted(len(steps), 'cell')}: {actions}. Nothing to run."
+    return f"{counted(len(steps), 'cell')}: {actions}. {to_run} to run, {expected(work, to_run, workers)}."
 
 
 def expected(work: Estimate, to_run: int, workers: int | None) -> str:
@@ -218,6 +218,11 @@ def expected(work: Estimate, to_run: int, workers: int | None) -> str:
     if workers is None:
         return f"about {duration(work.cell_seconds)} of training in all{rest}"
     return f"about {duration(work.cell_seconds / workers)} with {workers} at a time{rest}"
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 cell`, `2 cells`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def duration(seconds: float) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
-from launcher.show import status_of, totals
+from launcher.show import counted, status_of, totals
 from launcher.talk import say
 from launcher.view import Row, Stuck, is_final
 
@@ -83,7 +83,7 @@ class Lines:
                 say(f"{status.state:<9}  {row.task.cell.id}{': ' if status.detail else ''}{status.detail}")
         if time.monotonic() - self._spoken >= _HEARTBEAT_SECONDS:
             self._spoken = time.monotonic()
-            say(f"{len(rows)} cells: {_totals(rows)}")
+            say(f"{counted(len(rows), 'cell')}: {_totals(rows)}")
             stuck = Counter(row.state.why for row in rows if isinstance(row.state, Stuck))
             for why, count in stuck.items():
                 say(f"{count} stuck: {why}")

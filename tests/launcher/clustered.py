@@ -85,13 +85,15 @@ class ClusterLauncher:
         }
         return {name: value for name, value in (kept | self._store | ours | more).items() if value}
 
-    def __call__(self, verb: str, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    def __call__(
+        self, verb: str, *options: str, stdin: int = subprocess.DEVNULL, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             self.command(verb, *options),
             env=self.environment(**environment),
             capture_output=True,
             text=True,
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             timeout=120,
         )
 

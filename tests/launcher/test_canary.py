@@ -128,7 +128,7 @@ def test_local_cells_of_a_model_wait_for_its_canary(launcher: Launcher) -> None:
     launcher.grid_file.write_text(f"{text}exclude:\n{excluded}")
     done = launcher("submit", "--yes", "--canary")
     assert done.returncode == 3
-    assert "held     2 cells: their canary gemma3-l2-n80-s13 did not succeed" in done.stderr
+    assert "held     2 cells: the canary gemma3-l2-n80-s13 did not succeed" in done.stderr
     lives = [life["cell"] for life in launcher.lives()]
     assert sorted(lives) == ["bert-l2-n80-s0", "bert-l4-n80-s0", "gemma3-l2-n80-s13"]
     began = {life["cell"]: life["began"] for life in launcher.lives()}

@@ -33,7 +33,7 @@ def jobs_by_model(clustered: ClusterLauncher) -> Counter[str]:
 def test_the_rest_of_a_model_waits_for_its_canary(clustered: ClusterLauncher) -> None:
     done = clustered("submit", "--canary", "--yes")
     assert done.returncode == 0, done.stderr
-    assert "15 cells are held until their canary succeeded" in done.stdout
+    assert "15 cells held until the canary succeeded" in done.stdout
     assert set(jobs_by_model(clustered).values()) == {1}
     assert Counter(clustered.states().values()) == {"pending": 5, "held": 15}
     finish(clustered, CANARY)

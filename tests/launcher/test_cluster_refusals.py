@@ -145,7 +145,7 @@ def test_a_quota_of_jobs_is_named_and_so_are_the_jobs_that_were_made(
     assert len(there) == 3
     assert {job["job"] for job in json.loads(done.stdout)["jobs"]} == there
     assert {line.split()[1] for line in done.stderr.splitlines() if line.startswith("created ")} == there
-    assert f"\n3 of 20 Jobs of run twenty are in namespace {clustered.namespace}\n" in done.stderr
+    assert f"\nin namespace {clustered.namespace}: 3 of 20 Jobs of run twenty\n" in done.stderr
 
 
 UNREACHABLE = {"AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9"}

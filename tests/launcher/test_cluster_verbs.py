@@ -1,6 +1,8 @@
 """submit, status and cancel on a real API server, Job controller and scheduler."""
 
 import json
+import os
+import pty
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +12,8 @@ import pytest
 import yaml
 from kubernetes import client
 
+from tests.cluster.cluster import Cluster
+from tests.cluster.endings import never_starts
 from tests.cluster.waiting import until
 from tests.factories import failure, progress, publish, success
 from tests.launcher.clustered import IMAGE, ClusterLauncher
@@ -25,6 +29,54 @@ def test_twenty_cells_become_twenty_jobs_and_the_same_command_again_makes_none(c
     assert again.returncode == 0, again.stderr
     assert again.stderr.count("\nexists   ") == 20
     assert (clustered.posts(), len(clustered.jobs())) == (before, 20)
+
+
+@pytest.mark.parametrize("answer", ["n", "maybe", "y"])
+def test_the_question_counts_the_jobs_that_would_be_made(clustered: ClusterLauncher, answer: str) -> None:
+    clustered("submit", "--yes", "--only", "model=bert,labels=2")
+    with answering(answer) as terminal:
+        done = clustered("submit", "--only", "model=bert", stdin=terminal)
+    assert f"make 2 Jobs in namespace {clustered.namespace}? [y/N]" in done.stderr
+    agreed = answer == "y"
+    assert done.returncode == (0 if agreed else 3)
+    assert done.stderr.endswith("nothing was made\n") is not agreed
+    assert len(clustered.jobs()) == (4 if agreed else 2)
+
+
+def test_where_every_job_is_there_nothing_is_asked(clustered: ClusterLauncher) -> None:
+    one = ("--only", "model=bert,labels=2,samples=80")
+    clustered("submit", "--yes", *one)
+    again = clustered("submit", *one)
+    assert again.returncode == 0, again.stderr
+    assert again.stdout == f"in namespace {clustered.namespace}: 1 Job of run twenty; see `status`\n"
+
+
+@contextmanager
+def answering(words: str) -> Iterator[int]:
+    """A terminal in which somebody typed these words."""
+    ours, theirs = pty.openpty()
+    os.write(ours, f"{words}\n".encode())
+    try:
+        yield theirs
+    finally:
+        os.close(theirs)
+        os.close(ours)
+
+
+def test_a_retry_where_nothing_failed_says_so_and_what_helps_the_rest(
+    cluster: Cluster, clustered: ClusterLauncher
+) -> None:
+    only = ("--only", "model=bert,samples=80")
+    with cluster.gpu_nodes(1):
+        clustered("submit", "--yes", *only, "--canary", *clustered.template(never_starts("ImagePullBackOff")))
+        until(lambda: clustered.states(*only)["bert-l2-n80-s0"] == "stuck", "the image to be missed")
+        done = clustered("retry", *only)
+    assert (done.returncode, done.stdout) == (0, "")
+    told = done.stderr.splitlines()
+    assert told[0] == "nothing to retry: 2 cells: 1 stuck, 1 held"
+    assert told[1].startswith("stuck    bert-l2-n80-s0: cannot pull the image")
+    assert "`cancel` the cell, then submit it with --image" in told[1]
+    assert told[2] == "held     bert-l4-n80-s0: waits for bert-l2-n80-s0 to succeed"
 
 
 def test_the_store_is_asked_first(clustered: ClusterLauncher) -> None:

@@ -16,7 +16,7 @@ def set_up(namespace: str | None) -> str:
     """How what a namespace for cells needs gets there."""
     if namespace in (None, _OURS):
         return "kubectl apply --server-side -k k8s/overlays/kind (k8s/README.md)"
-    return f"kubectl apply --server-side -k an overlay with `namespace: {namespace}` (k8s/README.md)"
+    return f"kubectl apply --server-side -k OVERLAY, one with `namespace: {namespace}` (k8s/README.md)"
 
 
 class NoCluster(BadInput):
@@ -76,12 +76,12 @@ class Refusal:
 
 
 def read_object(body: bytes) -> dict[str, Any] | None:
-    """A JSON object; None for whatever else somebody in between says."""
+    """An object of Kubernetes as JSON; None for whatever else answers at its address."""
     try:
         content = json.loads(body)
     except ValueError:
         return None
-    return content if isinstance(content, dict) else None
+    return content if isinstance(content, dict) and "kind" in content else None
 
 
 def read_refusal(status: int, body: bytes) -> Refusal:

@@ -60,7 +60,7 @@ def test_what_an_empty_namespace_lacks(administered: ClusterLauncher) -> None:
     administered.cluster.core.delete_namespaced_service_account("trainer", namespace)
     told = said(administered.json("doctor", LAUNCHER_IMAGE_PULL_SECRETS='["pull"]'))
     for name, remedy in {
-        "service account trainer": f"an overlay with `namespace: {namespace}`",
+        "service account trainer": f"OVERLAY, one with `namespace: {namespace}`",
         "secret emotion-grid-store": f"kubectl -n {namespace} create secret generic emotion-grid-store",
         "image pull secret pull": f"kubectl -n {namespace} create secret docker-registry pull",
     }.items():
@@ -78,7 +78,7 @@ def test_all_that_can_be_missing_is_told_at_once(administered: ClusterLauncher) 
     for name, remedy in {
         "image": "set LAUNCHER_IMAGE or give --image",
         "store": "no such bucket; make it first",
-        "namespace nosuch": "an overlay with `namespace: nosuch` (k8s/README.md)",
+        "namespace nosuch": "OVERLAY, one with `namespace: nosuch` (k8s/README.md)",
         "GPUs": "install NVIDIA's device plugin, or add nodes",
     }.items():
         assert remedy in told.pop(f"FAIL {name}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from contract.exits import BadInput, ProgramError
-from launcher.answers import ClusterFailed, NoCluster
+from launcher.answers import ClusterFailed, NoAccess, NoCluster
 from launcher.cluster import Cluster, Conflict, Created, Creation, Exists, Terminating, judge
 from launcher.objects import Complete, Job, JobFailed
 from launcher.talk import say
@@ -91,7 +91,7 @@ def _each(act: Callable[[Item], T], items: Sequence[Item], cluster: Cluster) -> 
 def _rehearse(cluster: Cluster, manifest: Manifest) -> Creation | Refused:
     try:
         return cluster.create(manifest, dry_run=True)
-    except NoCluster:
+    except (NoCluster, NoAccess):  # of no Job more than of the others
         raise
     except BadInput as error:
         return Refused(str(error))

@@ -327,6 +327,13 @@ def test_a_server_dry_run_of_a_new_run_is_for_machines_too(clustered: ClusterLau
     assert not list(clustered.store().list(""))
 
 
+def test_a_server_dry_run_into_a_namespace_that_is_not_there_says_so_once(clustered: ClusterLauncher) -> None:
+    clustered.kubeconfig = clustered.cluster.kubeconfig
+    done = clustered("submit", "--server-dry-run", "--namespace", "nosuch")
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
+    assert "no namespace nosuch at " in done.stderr
+
+
 def test_a_server_dry_run_gives_the_words_of_an_admission_policy(clustered: ClusterLauncher) -> None:
     with refusal_of_jobs(clustered, "object.metadata.labels['emotion-grid/model'] != 'bert'", "no bert in here"):
         until(lambda: clustered("submit", "--server-dry-run").returncode == 2, "the policy to be enforced")

@@ -336,7 +336,7 @@ def _connect(settings: ClusterSettings) -> Any:
             config.load_kube_config(context=settings.context, client_configuration=configuration, persist_config=False)
     except (config.ConfigException, OSError, ValueError) as error:
         remedy = "set KUBECONFIG, or --context to one that it has, or run on this machine with --backend local"
-        raise NoCluster(f"no usable kubeconfig: {in_words(error)}; {remedy}") from error
+        raise NoCluster(f"no usable kubeconfig: {in_words(error).rstrip('.')}; {remedy}") from error
     # The library reads HTTP_PROXY after HTTPS_PROXY, and proxies loopback too.
     configuration.proxy = proxy_for(str(configuration.host))
     configuration.proxy_headers = proxy_headers(configuration.proxy) if configuration.proxy else None

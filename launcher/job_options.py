@@ -1,19 +1,43 @@
 """What a cluster's user decides about the Jobs: image, names, deadlines, resources."""
 
+import re
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, PositiveInt
+from pydantic_core import PydanticCustomError
 
 from contract.cell import known_model
 from contract.task import Settings
 from launcher.reference import parse
 
-LabelValue = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$")]
+
+def _form(pattern: str, expected: str) -> AfterValidator:
+    """Text of this form, and `expected` to whoever writes another one."""
+
+    def check(text: str) -> str:
+        if re.fullmatch(pattern, text) is None:
+            raise PydanticCustomError("form", "expected {expected}", {"expected": expected})
+        return text
+
+    return AfterValidator(check)
+
+
+LabelValue = Annotated[
+    str,
+    _form(
+        r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?",
+        "at most 63 letters, digits, hyphens, underscores and dots, with a letter or digit at both ends",
+    ),
+]
 """A label's value, as Kubernetes defines it, but not empty."""
-ObjectName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]
-Namespace = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
-Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|[MGTPE]|[KMGTPE]i)?$")]
-"""An amount of a resource, such as 500m, 4 or 16Gi."""
+ObjectName = Annotated[
+    str, _form(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", "a name of small letters, digits, hyphens and dots")
+]
+Namespace = Annotated[
+    str, _form(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", "a name of at most 63 small letters, digits and hyphens")
+]
+Quantity = Annotated[str, _form(r"[0-9]+(\.[0-9]+)?(m|k|[MGTPE]|[KMGTPE]i)?", "an amount such as 500m, 4 or 16Gi")]
+"""Of a resource."""
 
 
 def _image(text: str) -> str:

@@ -46,17 +46,17 @@ def load_template(path: Path | None = None) -> Template:
     Raises BadInput when it cannot be read, is no YAML, or has no container to run the cell in.
     """
     source: Traversable = path or own_file("job.yaml")
+    remedy = "check --template" if path else "restore it from the repository's k8s/job.yaml"
     try:
         content = yaml.safe_load(source.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
         reason = getattr(error, "strerror", None) or getattr(error, "problem", None) or error
         said = " ".join(str(reason).split())
-        raise BadInput(f"cannot read {source}: {said}; restore it from the repository's k8s/job.yaml") from error
+        raise BadInput(f"cannot read {source}: {said}; {remedy}") from error
     if (names := _container_names(content)).count(CONTAINER) != 1:
         found = ", ".join(map(str, names)) or "none"
         raise BadInput(
-            f"{source} must have one container {CONTAINER!r} under spec.template.spec.containers, not {found}; "
-            "restore it from the repository's k8s/job.yaml"
+            f"{source} must have one container {CONTAINER!r} under spec.template.spec.containers, not {found}; {remedy}"
         )
     return dict(content)
 

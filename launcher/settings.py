@@ -148,7 +148,9 @@ def _read(kind: type[S], given: dict[str, Any]) -> S:
 
 
 def _spell(path: tuple[str, ...], known: dict[str, Any]) -> str:
-    option, variable = f"--{path[0].replace('_', '-')}", env_name("launcher", *path)
+    option, variable = f"--{path[0].replace('_', '-')}", env_name("launcher", path[0])
     if path[0] in known:
         return option
+    if inside := [part for part in path[1:] if part != "[key]"]:
+        return f"{variable}, {'.'.join(inside)}"
     return f"{variable} (or {option})" if path[0] in ("image", "owner", "namespace") else variable

@@ -255,12 +255,12 @@ def test_a_template_without_the_container_is_refused_in_one_line(tmp_path: Path,
     with pytest.raises(BadInput) as caught:
         load_template(path)
     assert "\n" not in str(caught.value)
-    for word in [str(path), "k8s/job.yaml", *words]:
+    for word in [str(path), "check --template", *words]:
         assert word in str(caught.value)
 
 
 def test_a_missing_template_is_named(tmp_path: Path):
-    with pytest.raises(BadInput, match=r"cannot read .*nowhere\.yaml: No such file"):
+    with pytest.raises(BadInput, match=r"cannot read .*nowhere\.yaml: No such file or directory; check --template"):
         load_template(tmp_path / "nowhere.yaml")
 
 

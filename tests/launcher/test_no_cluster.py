@@ -43,6 +43,7 @@ def test_without_a_kubeconfig_the_way_to_run_on_this_machine_is_named(launcher: 
     assert waited.returncode == 2
     assert len(waited.stderr.splitlines()) == 1
     assert "no usable kubeconfig" in waited.stderr
+    assert ".;" not in waited.stderr
     assert "--backend local" in waited.stderr
 
 
@@ -67,6 +68,29 @@ def test_a_setting_that_is_no_json_is_named_with_its_form(launcher: Launcher, va
     done = run(launcher, "doctor", LAUNCHER_IMAGE="trainer:dev", **{variable: "my-secret"})
     assert done.returncode == 2
     assert done.stderr == f"launcher: error: {variable}=my-secret: expected JSON such as {form}\n"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("LAUNCHER_PER_MODEL", '{"brt": {}}', "LAUNCHER_PER_MODEL, brt: unknown model 'brt'; known models: "),
+        (
+            "LAUNCHER_PER_MODEL",
+            '{"bert": {"memory": "16 Gi"}}',
+            "LAUNCHER_PER_MODEL, bert.memory=16 Gi: expected an amo",
+        ),
+        ("LAUNCHER_NODE_SELECTOR", '{"a": 1}', "LAUNCHER_NODE_SELECTOR, a=1: input should be a valid string"),
+        ("LAUNCHER_SECRETS", '["My_Secret"]', "LAUNCHER_SECRETS, 0=My_Secret: expected a name of small letters"),
+        ("LAUNCHER_OWNER", "a b", "LAUNCHER_OWNER (or --owner)=a b: expected at most 63 letters, digits"),
+        ("LAUNCHER_NAMESPACE", "No", "LAUNCHER_NAMESPACE (or --namespace)=No: expected a name of at most 63 small"),
+    ],
+)
+def test_a_setting_of_the_wrong_form_is_spelled_as_it_was_written(
+    launcher: Launcher, variable: str, value: str, words: str
+) -> None:
+    done = run(launcher, "doctor", **{"LAUNCHER_IMAGE": "trainer:dev", variable: value})
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert done.stderr.startswith(f"launcher: error: {words}")
 
 
 def test_a_variable_that_is_no_setting_is_named_with_what_it_may_mean(launcher: Launcher) -> None:

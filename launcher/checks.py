@@ -62,11 +62,14 @@ def gpu_check(nodes: Sequence[Node] | None, template: Template, options: JobOpti
         obstacles = {node: obstacle(node, needs) for node in offering}
     except ValueError as error:
         return Check(name, Verdict.FAIL, f"{error} of a resource: mend job.yaml")
+    return _fit_check(name, obstacles, "LAUNCHER_PER_MODEL" if model else "LAUNCHER_NODE_SELECTOR")
+
+
+def _fit_check(name: str, obstacles: Mapping[Node, str | None], setting: str) -> Check:
     fitting = [node for node, why in obstacles.items() if why is None]
     others = _in_words(list(filter(None, obstacles.values())))
     if not fitting:
-        setting = "PER_MODEL" if model else "NODE_SELECTOR"
-        words = f"no node with {GPU} suits the Jobs ({others}): mend the nodes, LAUNCHER_{setting} or job.yaml"
+        words = f"no node with {GPU} suits the Jobs ({others}): mend the nodes, {setting} or job.yaml"
         return Check(name, Verdict.FAIL, words)
     words = f"{sum(node.gpus for node in fitting)} suit the Jobs"
     return Check(name, Verdict.OK, f"{words}; those of other nodes do not ({others})" if others else words)

@@ -106,7 +106,7 @@ def test_amounts_are_kubernetes_s(quantity: str, value: str):
     assert amount(quantity) == Decimal(value)
 
 
-@pytest.mark.parametrize("text", ["", "four", "16 Gi", "16gi", "m"])
+@pytest.mark.parametrize("text", ["", "1.2.3", "four", "16 Gi", "16gi", "m"])
 def test_what_is_no_amount_is_refused(text: str):
     with pytest.raises(ValueError, match="is no amount"):
         amount(text)

@@ -58,9 +58,12 @@ def submit(args: argparse.Namespace, store: Store) -> ExitCode:
         submission, found = _with_ends(submission, cluster, store)
     say(show.plan_text(submission.steps, estimate(submission.steps, measure(submission.steps, store)), workers=None))
     _refuse_too_many(submission.to_run, settings)
+    to_make = _to_make(submission, found)
+    if going_on := len(submission.to_run) - to_make:
+        say(f"{going_on} of these have a Job that goes on; {to_make} to make")
     if cluster is None or not submission.to_run:
         _print_jobs(args, submission.run.name, settings.namespace, [])
-    elif not args.yes and not _agreed(args, _to_make(submission, found), settings.namespace):
+    elif not args.yes and not _agreed(args, to_make, settings.namespace):
         say("nothing was made")
         return INCOMPLETE
     else:

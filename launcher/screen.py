@@ -65,9 +65,7 @@ def picture(rows: Sequence[Row], left: Estimate, lines: int, now: datetime) -> s
     """The screen's text, one less than `lines` where there are more cells than that."""
     ordered = sorted(rows, key=lambda row: _ORDER.index(status_of(row.state).state))
     shown = ordered[: max(1, lines - _FRAME_LINES)]
-    more = (
-        [f"{counted(len(rows) - len(shown), 'cell')} more; plain `status` shows all"] if len(shown) < len(rows) else []
-    )
+    more = [f"{len(rows) - len(shown)} more; plain `status` shows all"] if len(shown) < len(rows) else []
     return "\n".join([*_summary(rows, left), rows_table(shown, now), *more])
 
 

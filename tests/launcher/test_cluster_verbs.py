@@ -36,6 +36,7 @@ def test_the_question_counts_the_jobs_that_would_be_made(clustered: ClusterLaunc
     clustered("submit", "--yes", "--only", "model=bert,labels=2")
     with answering(answer) as terminal:
         done = clustered("submit", "--only", "model=bert", stdin=terminal)
+    assert "2 of these have a Job that goes on; 2 to make\n" in done.stderr
     assert f"make 2 Jobs in namespace {clustered.namespace}? [y/N]" in done.stderr
     agreed = answer == "y"
     assert done.returncode == (0 if agreed else 3)

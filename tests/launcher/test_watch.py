@@ -54,10 +54,10 @@ def rows_of(states) -> list[Row]:
 def test_the_screen_is_never_overfull_and_nothing_shown_matters_less_than_what_is_not(states, lines: int) -> None:
     text = picture(rows_of(states), Estimate(0, 0), lines, NOW).splitlines()
     assert len(text) < lines
-    assert text[0].startswith(f"{len(states)} cells: ")
+    assert text[0].startswith("1 cell: " if len(states) == 1 else f"{len(states)} cells: ")
     shown = [line.split()[1] for line in text if line.startswith("bert-")]
     if len(shown) < len(states):
-        assert text[-1] == f"{len(states) - len(shown)} cells more; plain `status` shows all"
+        assert text[-1] == f"{len(states) - len(shown)} more; plain `status` shows all"
     hidden = [status_of(state).state for state in states]
     for word in shown:
         hidden.remove(word)

@@ -4,9 +4,6 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import TypeVar
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -22,20 +19,20 @@ class Figure:
         return f"FIGURE {self.name} {spread}" + (f" goal {self.goal}" if self.goal else "")
 
 
-def alternately(contenders: Mapping[str, Callable[[], T]], repeat: int) -> dict[str, list[T]]:
-    """Run each contender once a repetition, another one first each time; what each gave, by its name.
+def alternately(contenders: Mapping[str, Callable[[], float]], repeat: int) -> dict[str, list[float]]:
+    """Run each contender once a repetition, another one first each time; the seconds of each, by its name.
 
     So what else the machine does, and whatever grows from one run to the next, meets all of them alike.
     """
     names = list(contenders)
-    given: dict[str, list[T]] = {name: [] for name in names}
+    seconds: dict[str, list[float]] = {name: [] for name in names}
     for repetition in range(repeat):
         first = repetition % len(names)
         for name in names[first:] + names[:first]:
-            given[name].append(contenders[name]())
-            sys.stderr.write(f"{repetition + 1}/{repeat}  {name}: {given[name][-1]}\n")
+            seconds[name].append(contenders[name]())
+            sys.stderr.write(f"{repetition + 1}/{repeat}  {name}: {seconds[name][-1]:.2f} s\n")
             sys.stderr.flush()
-    return given
+    return seconds
 
 
 def ratios(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:

@@ -280,7 +280,9 @@ def test_a_grid_that_asks_for_nothing_is_a_mistake(desk: Desk, capsys: pytest.Ca
 def test_a_damaged_record_is_named(desk: Desk, capsys: pytest.CaptureFixture[str]):
     desk.store.put(run_key("small"), b'{"name": "sma')
     assert desk.report() == 2
-    assert "runs/small.json cannot be read" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert told.startswith("aggregator: error: runs/small.json in ")
+    assert "cannot be read: it was cut short or edited" in told
 
 
 def test_an_output_folder_that_cannot_be_is_a_mistake(desk: Desk, capsys: pytest.CaptureFixture[str]):

@@ -78,11 +78,11 @@ def scene(cluster: Cluster, minio: Minio, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.mark.parametrize("moment", [BEFORE, AFTER], ids=["before", "after"])
-@pytest.mark.parametrize(("call", "method"), [(2, "DELETE"), (3, "POST")])
+@pytest.mark.parametrize(("call", "method"), [(4, "DELETE"), (5, "POST")])
 def test_a_submit_that_is_killed_while_it_makes_a_job_anew_is_finished_by_the_next(
     cluster: Cluster, clustered: ClusterLauncher, call: int, method: str, moment: Fault
 ) -> None:
-    """Its other calls are a LIST of Jobs and one of pods."""
+    """Its calls before are a LIST of Jobs, one of pods, and whether it may look at the secret and at nodes."""
     one = ("--yes", "--only", "model=bert,labels=2,samples=80")
     name = "twenty-bert-l2-n80-s0"
     wanted = clustered.wanted_specs()[name]
@@ -101,7 +101,7 @@ def test_a_submit_that_is_killed_while_it_makes_a_job_anew_is_finished_by_the_ne
         environment = clustered.environment(KUBECONFIG=kubeconfig)
         victims.append(subprocess.Popen(clustered.command("submit", *one), env=environment, stderr=subprocess.DEVNULL))
         assert victims[0].wait(timeout=60) == -SIGKILL
-    assert script.requests[call].method == method
+    assert (script.requests[call].method, "/jobs" in script.requests[call].path) == (method, True)
     assert clustered("submit", *one).returncode == 0
     assert clustered.specs() == {name: wanted}
     assert clustered.jobs()[0].status.completion_time is None

@@ -42,11 +42,12 @@ def build_base(tool: Tool, settings: Settings) -> Image:
     return tool.look_at(LOCAL_BASE)
 
 
-def _debootstrap(root: Path, mirror: str) -> None:
+def _debootstrap(root: Path, mirror: str | None) -> None:
     suite = LOCAL_BASE.rpartition(":")[2]
-    command = ["debootstrap", "--variant=minbase", f"--include={_PACKAGES}", suite, str(root), mirror]
-    if subprocess.run(command, stdout=sys.stderr).returncode:
-        raise ImageFailed(f"debootstrap could not fetch {suite} from {mirror}; name another mirror with MIRROR=")
+    command = ["debootstrap", "--variant=minbase", f"--include={_PACKAGES}", suite, str(root)]
+    if subprocess.run([*command, *filter(None, [mirror])], stdout=sys.stderr).returncode:
+        place = mirror or "its default mirror"
+        raise ImageFailed(f"debootstrap could not fetch {suite} from {place}; name another mirror with MIRROR=")
 
 
 def archive(root: Path, file: Path) -> None:

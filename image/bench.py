@@ -20,6 +20,7 @@ from image.build import build_image
 from image.failure import ImageFailed
 from image.settings import ROOT, Settings, settings_from
 from image.tool import Tool, find_tool
+from tests.trainer.environment import SMALL
 
 _IMPORTS = """
 import time
@@ -34,15 +35,6 @@ with tempfile.TemporaryDirectory() as folder:
     (result,) = pathlib.Path(folder).glob("results/*/*.json")
     print(json.loads(result.read_text())["start_up_seconds"])
 """
-_CELL = {
-    "CELL_MODEL": "bert",
-    "CELL_LABELS": "2",
-    "CELL_SAMPLES": "80",
-    "HYPER_EPOCHS": "1",
-    "DATA_SOURCE": "synthetic",
-    "MODEL_WEIGHTS": "random",
-    "TRAIN_THREADS": "1",
-}
 _FORGET = """
 import os, pathlib, sys
 for path in pathlib.Path(sys.prefix).rglob("*"):
@@ -156,7 +148,7 @@ def rebuild(copy: Path) -> float:
 def starts(tool: Tool, image: str, repeat: int) -> Iterator[Figure]:
     """In a container and, alternately, with this machine's own packages; each once before it counts."""
     with tool.container(image) as container:
-        cell = ["env", "CUDA_VISIBLE_DEVICES=", *(f"{name}={value}" for name, value in _CELL.items())]
+        cell = ["env", "CUDA_VISIBLE_DEVICES=", *(f"{name}={value}" for name, value in SMALL.items())]
         inside, outside = [*container, *cell, "python"], [*cell, sys.executable]
         for name, script, goal in (("imports", _IMPORTS, "<= 5"), ("first-step", _FIRST_STEP, None)):
             runs = {"image": partial(seconds, inside, script), "machine": partial(seconds, outside, script)}

@@ -20,7 +20,8 @@ class Settings:
     lock: str = "requirements/trainer.txt"
     prune: str = "yes"
     source: str = ""
-    mirror: str = "http://deb.debian.org/debian"
+    mirror: str | None = None
+    """Of Debian's packages; None is debootstrap's own."""
 
 
 def settings_from(environ: Mapping[str, str]) -> Settings:

@@ -10,7 +10,7 @@ from contract import __version__
 from contract.code_version import code_version
 from contract.result import Success, decode
 from image.tool import Tool, find_tool
-from tests.trainer.program import SMALL
+from tests.trainer.environment import SMALL
 
 IMAGE = os.environ["BUILT_IMAGE"]
 Run = Callable[..., str]

@@ -3,7 +3,7 @@
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 import pytest
@@ -33,16 +33,23 @@ def deaf() -> Iterator[str]:
 
 
 @contextmanager
+def one_client(serve: Callable[[socket.socket], None]) -> Iterator[str]:
+    """The address of a server that is over when its one client is."""
+    with listening() as server:
+        thread = threading.Thread(target=serve, args=(server,))
+        thread.start()
+        yield "{}:{}".format(*server.getsockname())
+        thread.join(timeout=5)
+
+
+@contextmanager
 def hanging_up() -> Iterator[str]:
     def serve(server: socket.socket) -> None:
         with server.accept()[0] as client:
             client.recv(10_000)
 
-    with listening() as server:
-        thread = threading.Thread(target=serve, args=(server,))
-        thread.start()
-        yield "http://{}:{}".format(*server.getsockname())
-        thread.join(timeout=5)
+    with one_client(serve) as address:
+        yield f"http://{address}"
 
 
 @contextmanager
@@ -54,11 +61,8 @@ def untrusted() -> Iterator[str]:
         with server.accept()[0] as client, pytest.raises(ssl.SSLError):
             context.wrap_socket(client, server_side=True)
 
-    with listening() as server:
-        thread = threading.Thread(target=serve, args=(server,))
-        thread.start()
-        yield "https://{}:{}".format(*server.getsockname())
-        thread.join(timeout=5)
+    with one_client(serve) as address:
+        yield f"https://{address}"
 
 
 @contextmanager

@@ -6,6 +6,16 @@ from contextlib import contextmanager
 
 from contract.task import setting_fields
 
+SMALL = {
+    "CELL_MODEL": "bert",
+    "CELL_LABELS": "2",
+    "CELL_SAMPLES": "80",
+    "HYPER_EPOCHS": "1",
+    "DATA_SOURCE": "synthetic",
+    "MODEL_WEIGHTS": "random",
+    "TRAIN_THREADS": "1",
+}
+"""A cell that trains in seconds, without a hub."""
 _GROUPS = tuple({f"{group.upper()}_" for group, _ in setting_fields()})
 
 

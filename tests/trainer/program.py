@@ -9,17 +9,7 @@ from pathlib import Path
 
 from contract.result import Success, decode
 from contract.store import DirStore, Store
-from tests.trainer.environment import without_settings
-
-SMALL = {
-    "CELL_MODEL": "bert",
-    "CELL_LABELS": "2",
-    "CELL_SAMPLES": "80",
-    "HYPER_EPOCHS": "1",
-    "DATA_SOURCE": "synthetic",
-    "MODEL_WEIGHTS": "random",
-    "TRAIN_THREADS": "1",
-}
+from tests.trainer.environment import SMALL, without_settings
 
 
 def environment(results: Path | str, **changes: str) -> dict[str, str]:

@@ -6,7 +6,9 @@ What can change a result goes into `fingerprint()`; what cannot (threads, checkp
 
 import hashlib
 import json
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -185,8 +187,18 @@ class Task(Settings):
 
     def fingerprint(self) -> str:
         """16 hex digits that are equal for two tasks exactly when their results may be exchanged."""
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> str:
         canonical = json.dumps(self.fingerprint_fields(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Pydantic's own would keep the fingerprint of the original."""
+        copied = super().model_copy(update=update, deep=deep)
+        copied.__dict__.pop("_fingerprint", None)
+        return copied
 
     def to_env(self) -> dict[str, str]:
         """The task as environment variables: `CELL_MODEL`, `HYPER_LEARNING_RATE`, ...; unset values are left out."""

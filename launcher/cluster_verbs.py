@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import yaml
@@ -18,13 +19,14 @@ from contract.task import Task
 from launcher import request, show
 from launcher.answers import ClusterFailed, NoAccess, NoCluster
 from launcher.canary import HoldRecord, Holds, as_held, hold_back
-from launcher.cluster import Cluster, Conflict, Creation
+from launcher.cluster import Cluster
+from launcher.creation import Conflict
 from launcher.ends import Broken
-from launcher.handover import Manifest, Refused, check, delete, expected_outcome, hand_over, outcome, rehearse
+from launcher.handover import Met, Order, Refused, check, delete, expected_outcome, hand_over, outcome, rehearse
 from launcher.image import ask_registry, pin_image, resolve_image
 from launcher.job_options import JobOptions
 from launcher.logs import latest_log
-from launcher.manifest import CELL_LABEL, job_manifest, load_template
+from launcher.manifest import Template, job_manifest, load_template
 from launcher.needs import warn_of_missing
 from launcher.objects import Job
 from launcher.plan import estimate, measure, plan
@@ -109,8 +111,8 @@ def _start(
     held = hold_back(submission.steps, pinned, template, {job.cell for job in found}) if args.canary else Holds()
     record_run(store, submission.run)
     _record(cluster, run, store).replace({task.cell.id for task in to_run}, held)
-    manifests = [job_manifest(task, run, pinned, template) for task in to_run if task.cell.id not in held.canary_of]
-    _hand_over(args, cluster, run, manifests, found, list(held.canary_of))
+    now = [task for task in to_run if task.cell.id not in held.canary_of]
+    _hand_over(args, cluster, run, _orders(now, run, pinned, template), found, list(held.canary_of))
 
 
 def status(args: argparse.Namespace, store: Store) -> ExitCode:
@@ -167,8 +169,8 @@ def retry(args: argparse.Namespace, store: Store) -> ExitCode:
     _refuse_too_many([row.task for row in again], settings)
     say(f"{len(again)} of {show.counted(len(rows), 'cell')} failed or were lost: making their Jobs anew")
     pinned = _with_image(options, pin_image(options.image, asked.run, store))
-    manifests = [job_manifest(row.task, asked.run, pinned, template) for row in again]
-    _hand_over(args, cluster, asked.run, manifests, found=[row.job for row in again if row.job is not None])
+    orders = _orders([row.task for row in again], asked.run, pinned, template)
+    _hand_over(args, cluster, asked.run, orders, found=[row.job for row in again if row.job is not None])
     return OK
 
 
@@ -220,12 +222,12 @@ def _dry_run(args: argparse.Namespace, store: Store, settings: ClusterSettings) 
 def _server_dry_run(args: argparse.Namespace, store: Store, settings: ClusterSettings) -> ExitCode:
     run, manifests = _rehearsed(args, store, settings)
     answers = rehearse(Cluster(settings), manifests)
-    told = [_told(manifest, *expected_outcome(answer)) for manifest, answer in answers]
+    told = [_told(each, *expected_outcome(each.creation)) for each in answers]
     if args.json:
         print_json({"run": run, "namespace": settings.namespace, "jobs": told})
     else:
         out(show.table(("OUTCOME", "JOB", "DETAIL"), [(job["outcome"], job["job"], job["detail"]) for job in told]))
-    if refused := sum(isinstance(answer, Conflict | Refused) for _, answer in answers):
+    if refused := sum(isinstance(each.creation, Conflict | Refused) for each in answers):
         raise BadInput(
             f"{refused} of {show.counted(len(answers), 'Job')} would be refused in namespace {settings.namespace}"
         )
@@ -264,6 +266,10 @@ def _record(cluster: Cluster, run: str, store: Store) -> HoldRecord:
     return HoldRecord(store, run, cluster.namespace, cluster.owner)
 
 
+def _orders(tasks: Sequence[Task], run: str, options: JobOptions, template: Template) -> list[Order]:
+    return [partial(job_manifest, task, run, options, template) for task in tasks]
+
+
 def _print_manifests(form: str, manifests: Manifests) -> None:
     match form:
         case "name":
@@ -279,17 +285,18 @@ def _hand_over(
     args: argparse.Namespace,
     cluster: Cluster,
     run: str,
-    manifests: Manifests,
+    orders: Sequence[Order],
     found: Sequence[Job],
     held: Sequence[str] = (),
 ) -> None:
-    handed = hand_over(cluster, manifests, found)
+    handed = hand_over(cluster, orders, found)
     _print_jobs(args, run, cluster.namespace, handed.met, held)
-    if handed.there < len(manifests):
-        say(f"in namespace {cluster.namespace}: {handed.there} of {show.counted(len(manifests), 'Job')} of run {run}")
+    jobs = show.counted(len(orders), "Job")
+    if handed.there < len(orders):
+        say(f"in namespace {cluster.namespace}: {handed.there} of {jobs} of run {run}")
     check(handed)
     if not args.json:
-        out(f"in namespace {cluster.namespace}: {show.counted(len(manifests), 'Job')} of run {run}; see `status`")
+        out(f"in namespace {cluster.namespace}: {jobs} of run {run}; see `status`")
         if held:
             waiting = show.counted(len(held), "cell")
             out(f"{waiting} held until the canary succeeded; `wait` or `status --watch` then makes the Jobs")
@@ -299,18 +306,17 @@ def _print_jobs(
     args: argparse.Namespace,
     run: str,
     namespace: str,
-    made: Sequence[tuple[Manifest, Creation]],
+    made: Sequence[Met],
     held: Sequence[str] = (),
 ) -> None:
     """For machines, unless what `wait` prints follows."""
     if args.json and not args.wait:
-        told = [_told(manifest, *outcome(creation)) for manifest, creation in made]
+        told = [_told(each, *outcome(each.creation)) for each in made]
         print_json({"run": run, "namespace": namespace, "jobs": told, "held": list(held)})
 
 
-def _told(manifest: Manifest, word: str, words: str) -> dict[str, str]:
-    name, cell = manifest["metadata"]["name"], manifest["metadata"]["labels"][CELL_LABEL]
-    return {"cell": cell, "job": name, "outcome": word, "detail": words}
+def _told(met: Met, word: str, words: str) -> dict[str, str]:
+    return {"cell": met.cell, "job": met.job, "outcome": word, "detail": words}
 
 
 def _wait(args: argparse.Namespace, asked: request.Request, store: Store, display: Display) -> ExitCode:

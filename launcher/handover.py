@@ -8,7 +8,9 @@ from typing import Any, TypeVar
 
 from contract.exits import BadInput, ProgramError
 from launcher.answers import ClusterFailed, NoAccess, NoCluster
-from launcher.cluster import Cluster, Conflict, Created, Creation, Exists, Terminating, judge
+from launcher.cluster import Cluster
+from launcher.creation import Conflict, Created, Creation, Exists, Terminating, judge
+from launcher.manifest import CELL_LABEL
 from launcher.objects import Complete, Job, JobFailed
 from launcher.talk import say
 
@@ -17,6 +19,8 @@ _GONE_SECONDS = 60.0
 _LOOK_SECONDS = 0.5
 
 Manifest = Mapping[str, Any]
+Order = Callable[[], Manifest]
+"""A Job to make, whose manifest is built when its turn comes: meanwhile the API server works on those before it."""
 Item = TypeVar("Item")
 T = TypeVar("T")
 
@@ -29,37 +33,46 @@ class Refused:
 
 
 @dataclass(frozen=True)
+class Met:
+    """A Job that was to be made, and what became of that."""
+
+    cell: str
+    job: str
+    creation: Creation | Refused
+
+
+@dataclass(frozen=True)
 class HandedOver:
     """What became of the Jobs, in order, and the error after which no other was begun."""
 
-    met: list[tuple[Manifest, Creation]]
+    met: list[Met]
     error: ProgramError | None
 
     @property
     def there(self) -> int:
         """How many of them the cluster has."""
-        return sum(isinstance(creation, Created | Exists) for _, creation in self.met)
+        return sum(isinstance(each.creation, Created | Exists) for each in self.met)
 
 
-def hand_over(cluster: Cluster, manifests: Sequence[Manifest], found: Sequence[Job] = ()) -> HandedOver:
+def hand_over(cluster: Cluster, orders: Sequence[Order], found: Sequence[Job] = ()) -> HandedOver:
     """Make every Job, in order, and tell each.
 
     Those `found` stay, but for the ones that ended, which are made anew: the caller saw that they brought no result.
     """
     there = {job.name: job for job in found}
-    met: list[tuple[Manifest, Creation]] = []
+    met: list[Met] = []
     try:
-        for manifest, creation in _each(lambda each: _make(cluster, each, there.get(_name(each))), manifests, cluster):
-            say(_line(manifest, creation))
-            met.append((manifest, creation))
+        for _, made in _each(lambda order: _make(cluster, order(), there), orders, cluster):
+            say(_line(made))
+            met.append(made)
     except ProgramError as error:
         return HandedOver(met, error)
     return HandedOver(met, None)
 
 
-def rehearse(cluster: Cluster, manifests: Sequence[Manifest]) -> list[tuple[Manifest, Creation | Refused]]:
+def rehearse(cluster: Cluster, manifests: Sequence[Manifest]) -> list[Met]:
     """What the API server would say to each Job, in order; nothing is made. It counts no quota in a dry run."""
-    return list(_each(lambda manifest: _rehearse(cluster, manifest), manifests, cluster))
+    return [met for _, met in _each(lambda manifest: _rehearse(cluster, manifest), manifests, cluster)]
 
 
 def delete(cluster: Cluster, jobs: Sequence[Job]) -> list[Job]:
@@ -88,16 +101,25 @@ def _each(act: Callable[[Item], T], items: Sequence[Item], cluster: Cluster) -> 
         raise error
 
 
-def _rehearse(cluster: Cluster, manifest: Manifest) -> Creation | Refused:
+def _rehearse(cluster: Cluster, manifest: Manifest) -> Met:
     try:
-        return cluster.create(manifest, dry_run=True)
+        return _met(manifest, cluster.create(manifest, dry_run=True))
     except (NoCluster, NoAccess):  # of no Job more than of the others
         raise
     except BadInput as error:
-        return Refused(str(error))
+        return _met(manifest, Refused(str(error)))
 
 
-def _make(cluster: Cluster, manifest: Manifest, found: Job | None) -> Creation:
+def _met(manifest: Manifest, creation: Creation | Refused) -> Met:
+    metadata = manifest["metadata"]
+    return Met(metadata["labels"][CELL_LABEL], metadata["name"], creation)
+
+
+def _make(cluster: Cluster, manifest: Manifest, there: Mapping[str, Job]) -> Met:
+    return _met(manifest, _created(cluster, manifest, there.get(manifest["metadata"]["name"])))
+
+
+def _created(cluster: Cluster, manifest: Manifest, found: Job | None) -> Creation:
     creation = cluster.create(manifest) if found is None else _judge_or_renew(cluster, manifest, found)
     deadline = time.monotonic() + _GONE_SECONDS
     while isinstance(creation, Terminating) and time.monotonic() < deadline:
@@ -114,7 +136,7 @@ def _judge_or_renew(cluster: Cluster, manifest: Manifest, found: Job) -> Creatio
     return cluster.create(manifest)
 
 
-def outcome(creation: Creation) -> tuple[str, str]:
+def outcome(creation: Creation | Refused) -> tuple[str, str]:
     """In one word, and what else there is to say."""
     match creation:
         case Created():
@@ -129,6 +151,8 @@ def outcome(creation: Creation) -> tuple[str, str]:
             return "exists", f"failed ({end.reason}): `retry` creates it anew"
         case Conflict(_, differences):
             return "conflict", f"another Job has this name: {'; '.join(differences)}"
+        case Refused(why):
+            return "refused", why
         case Terminating():
             return "terminating", f"it was deleted, and is not gone after {_GONE_SECONDS:.0f} s"
     raise AssertionError(creation)
@@ -139,13 +163,11 @@ def expected_outcome(creation: Creation | Refused) -> tuple[str, str]:
     match creation:
         case Created():
             return "would be created", ""
-        case Refused(why):
-            return "refused", why
         case Terminating():
             return "terminating", "it was deleted and is not gone yet; a submit waits for that"
         case Exists(Job(end=Complete() | JobFailed())):
             return "would be created", "anew: the Job of this name ended without a result"
-        case Exists() | Conflict():
+        case Exists() | Conflict() | Refused():
             return outcome(creation)
 
 
@@ -153,19 +175,15 @@ def check(handed: HandedOver) -> None:
     """Raises its error, BadInput for Jobs of somebody else, ClusterFailed for those that would not go."""
     if handed.error is not None:
         raise handed.error
-    for _, creation in handed.met:
-        word, words = outcome(creation)
-        if isinstance(creation, Conflict):
+    for met in handed.met:
+        word, words = outcome(met.creation)
+        if isinstance(met.creation, Conflict):
             remedy = "choose another name with --run, or cancel that Job"
-            raise BadInput(f"Job {creation.job.name}: {words}; {remedy}")
-        if isinstance(creation, Terminating):
-            raise ClusterFailed(f"Job {creation.job.name} is {word}: {words}; submit again")
+            raise BadInput(f"Job {met.job}: {words}; {remedy}")
+        if isinstance(met.creation, Terminating):
+            raise ClusterFailed(f"Job {met.job} is {word}: {words}; submit again")
 
 
-def _line(manifest: Manifest, creation: Creation) -> str:
-    word, words = outcome(creation)
-    return f"{word:<8} {_name(manifest)}{': ' if words else ''}{words}"
-
-
-def _name(manifest: Manifest) -> str:
-    return str(manifest["metadata"]["name"])
+def _line(met: Met) -> str:
+    word, words = outcome(met.creation)
+    return f"{word:<8} {met.job}{': ' if words else ''}{words}"

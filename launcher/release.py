@@ -1,6 +1,7 @@
 """Held cells become Jobs once their canary succeeded."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from launcher.canary import HoldRecord
 from launcher.cluster import Cluster
@@ -19,11 +20,11 @@ def release(cluster: Cluster, record: HoldRecord, rows: Sequence[Row]) -> None:
     if not free:
         return
     refuse_other_numerics(list(free.values()))
-    manifests = [
-        job_manifest(free[cell], record.run, hold.options, hold.template)
+    orders = [
+        partial(job_manifest, free[cell], record.run, hold.options, hold.template)
         for hold in record.read().holds
         for cell in hold.cells
         if cell in free
     ]
-    check(hand_over(cluster, manifests))
+    check(hand_over(cluster, orders))
     record.let_go(free)

@@ -71,6 +71,13 @@ def test_a_setting_changes_the_fingerprint_exactly_if_it_can_change_a_result(set
     assert (after.fingerprint() == before.fingerprint()) == (setting in CANNOT_CHANGE_A_RESULT)
 
 
+def test_a_copy_with_another_cell_has_another_fingerprint():
+    original = task()
+    known = original.fingerprint()
+    copied = original.model_copy(update={"cell": original.cell.model_copy(update={"seed": 7})})
+    assert copied.fingerprint() == Task.model_validate(copied.model_dump()).fingerprint() != known
+
+
 @given(tasks(), tasks())
 def test_fingerprints_are_equal_exactly_if_their_fields_are(one: Task, other: Task):
     same = one.fingerprint_fields() == other.fingerprint_fields()

@@ -119,6 +119,11 @@ def known_model(name: str) -> str:
     return name
 
 
+def id_prefix(model: str) -> str:
+    """How the ids of a model's cells begin; another model's may begin so too."""
+    return f"{re.sub(r'[^a-z0-9]+', '-', model)}-"
+
+
 class Cell(BaseModel):
     """A coordinate of the study. Two equal cells ask for the same fine-tune, save for its settings."""
 
@@ -136,8 +141,7 @@ class Cell(BaseModel):
     @property
     def id(self) -> str:
         """A DNS label that names the cell in keys, Jobs and logs; it is printed and never parsed back."""
-        model = re.sub(r"[^a-z0-9]+", "-", self.model)
-        return f"{model}-l{self.labels}-n{self.samples}-s{self.seed}"
+        return f"{id_prefix(self.model)}l{self.labels}-n{self.samples}-s{self.seed}"
 
     def __str__(self) -> str:
         return f"{self.model} {self.labels} labels x {self.samples} samples, seed {self.seed}"

@@ -5,6 +5,7 @@ attempts/<cell-id>/<fingerprint>/<attempt>/...           artifacts, progress.jso
 pods/<cell-id>/<fingerprint>/<uid>.json                  a PodFailure, written once, by a launcher that saw the pod
 checkpoints/<cell-id>/<fingerprint>/<attempt>/<step>/... what a training needs to go on, until its result is published
 runs/<run>.json                                          what a submit asked for
+plans/<run>.json                                         what a submit was expected to take
 images/<run>/<hash of the image's name>.json             which image a tag stands for in this run
 held/<run>/<namespace>/<owner>.json                      cells whose Jobs wait for another cell to succeed
 """
@@ -54,6 +55,11 @@ def checkpoint_key(cell_id: str, fingerprint: str, attempt: str, step: int, name
 def run_key(run: str) -> str:
     """Where a run's request lives."""
     return f"runs/{run}.json"
+
+
+def plan_key(run: str) -> str:
+    """Where it lives what a run was expected to take."""
+    return f"plans/{run}.json"
 
 
 def image_key(run: str, image: str) -> str:

@@ -18,8 +18,9 @@ from contract.store import Store, held_key
 from contract.survey import Done, Missing, Running
 from contract.task import Task
 from launcher.job_options import JobOptions
-from launcher.plan import Step, comments_to_train
+from launcher.plan import Step
 from launcher.view import Held, Row, is_final
+from launcher.work import comments_to_train
 
 
 class Hold(BaseModel):

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from launcher.job_options import JobOptions
 from launcher.manifest import Template, node_selector, requests
@@ -58,7 +57,7 @@ def gpu_check(nodes: Sequence[Node] | None, template: Template, options: JobOpti
         words = f"none of {len(nodes)} nodes offers {GPU}: install NVIDIA's device plugin, or add nodes with a GPU"
         return Check(name, Verdict.FAIL, words)
     try:
-        needs = _needs(template["spec"]["template"]["spec"], options, model)
+        needs = pod_needs(template, options, model)
         obstacles = {node: obstacle(node, needs) for node in offering}
     except ValueError as error:
         return Check(name, Verdict.FAIL, f"{error} of a resource: mend job.yaml")
@@ -75,7 +74,9 @@ def _fit_check(name: str, obstacles: Mapping[Node, str | None], setting: str) ->
     return Check(name, Verdict.OK, f"{words}; those of other nodes do not ({others})" if others else words)
 
 
-def _needs(pod: Mapping[str, Any], options: JobOptions, model: str | None) -> Needs:
+def pod_needs(template: Template, options: JobOptions, model: str | None) -> Needs:
+    """What the pods of a model's cells ask of their node; None is a model without needs of its own."""
+    pod = template["spec"]["template"]["spec"]
     tolerations = tuple(pod.get("tolerations") or ())
     return Needs(node_selector(pod, options, model), tolerations, requests(pod, options, model))
 

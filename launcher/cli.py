@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 
 from contract.command_line import tell
 from contract.exits import INCOMPLETE, OK, BadInput, ExitCode, ProgramError
@@ -19,9 +20,12 @@ from launcher.gc import gc
 from launcher.gpus import visible_gpus
 from launcher.logs import latest_log
 from launcher.options import parser
-from launcher.plan import Step, estimate, measure, plan
+from launcher.places import Places, local_device, on_this_machine
+from launcher.plan import Step, plan
+from launcher.price import price_plan, refuse_too_dear, too_dear
+from launcher.review import keep_expectation, review
 from launcher.screen import screen_or_lines
-from launcher.settings import LauncherSettings, launcher_settings, warn_of_strangers
+from launcher.settings import LauncherSettings, PriceSettings, launcher_settings, price_settings, warn_of_strangers
 from launcher.submission import Submission, prepare
 from launcher.talk import confirmed, out, print_json, say
 from launcher.view import State, all_done, join
@@ -67,19 +71,30 @@ def _carry_out(args: argparse.Namespace, settings: LauncherSettings, store: Stor
 
 
 def plan_verb(args: argparse.Namespace, settings: LauncherSettings, store: Store) -> ExitCode:
-    """Show what a submit would do. Nothing is written."""
+    """Show what a submit would do and cost. Nothing is written."""
+    prices = price_settings(vars(args))
     asked = request.from_grid(args, store)
     steps = plan(asked.chosen, survey(asked.chosen, store))
-    workers = _workers(args, settings, cells=sum(step.runs for step in steps))
-    refusal = _refusal(asked, store)
+    price = price_plan(steps, store, _places(args, settings, prices, steps), prices)
+    refusal = _refusal(asked, store) or too_dear(price, prices, vars(args))
     if args.json:
-        work = estimate(steps, measure(steps, store))
-        print_json(show.plan_document(asked.run, steps, work, workers, refusal))
+        print_json(show.plan_document(asked.run, steps, price, refusal))
     else:
-        out(_plan_text(steps, store, workers))
+        out(show.plan_text(steps, price))
         if refusal:
             out(f"A submit would be refused: {refusal}")
     return OK
+
+
+def _places(
+    args: argparse.Namespace, settings: LauncherSettings, prices: PriceSettings, steps: Sequence[Step]
+) -> Places:
+    """Where the cells would run. A cluster is asked only if there is something to run, and nobody says what it has."""
+    if (args.backend or settings.backend) == "kubernetes":
+        return cluster_verbs.places(args, prices, steps)
+    if args.gpus is not None:
+        return Places("gpu", prices.gpus)
+    return on_this_machine(_workers(args, settings, cells=sum(step.runs for step in steps)))
 
 
 def submit_verb(args: argparse.Namespace, settings: LauncherSettings, store: Store) -> ExitCode:
@@ -89,14 +104,17 @@ def submit_verb(args: argparse.Namespace, settings: LauncherSettings, store: Sto
     if args.timeout is not None:
         raise BadInput("--timeout ends the waiting for Jobs; local cells end with their submit (Ctrl-C)")
     store.check_writable()
-    submission = prepare(args, store)
+    prices, submission = price_settings(vars(args)), prepare(args, store)
     workers = _workers(args, settings, cells=len(submission.to_run))
-    say(_plan_text(submission.steps, store, workers))
+    price = price_plan(submission.steps, store, on_this_machine(workers), prices)
+    say(show.plan_text(submission.steps, price))
+    refuse_too_dear(price, prices, vars(args))
     if submission.to_run and not args.yes and not confirmed("run them?"):
         say("nothing was run")
         return INCOMPLETE
     command = settings.trainer()
     record_run(store, submission.run)
+    keep_expectation(price, submission.run.name, store, datetime.now(UTC))
     to_run = _run_canaries(submission, store, command, workers) if args.canary else submission.to_run
     return _run_and_report(args, command, store, submission.asked, to_run, workers)
 
@@ -120,8 +138,8 @@ def status_verb(args: argparse.Namespace, settings: LauncherSettings, store: Sto
     """Show each cell's state."""
     asked = request.from_run(args, store)
     if args.watch:
-        return _wait(args, asked, store, screen_or_lines(store))
-    return _report(args, asked, survey(asked.chosen, store), rows=True)
+        return _wait(args, asked, store, screen_or_lines(store, local_device()))
+    return _report(args, asked, survey(asked.chosen, store), store, rows=True)
 
 
 def wait_verb(args: argparse.Namespace, settings: LauncherSettings, store: Store) -> ExitCode:
@@ -153,7 +171,7 @@ def _refusal(asked: request.Request, store: Store) -> str | None:
 
 def _wait(args: argparse.Namespace, asked: request.Request, store: Store, display: Display) -> ExitCode:
     rows = wait_for(lambda: join(asked.chosen, survey(asked.chosen, store)), args.timeout, display)
-    return _report(args, asked, [row.state for row in rows], rows=True)
+    return _report(args, asked, [row.state for row in rows], store, rows=True)
 
 
 def _run_and_report(
@@ -166,7 +184,7 @@ def _run_and_report(
 ) -> ExitCode:
     if to_run:
         _run_locally(to_run, store, command, workers)
-    return _report(args, asked, survey(asked.chosen, store), rows=False)
+    return _report(args, asked, survey(asked.chosen, store), store, rows=False)
 
 
 def _run_canaries(submission: Submission, store: Store, command: Sequence[str], workers: int) -> list[Task]:
@@ -193,18 +211,19 @@ def _run_locally(tasks: list[Task], store: Store, command: Sequence[str], worker
         LocalRunner(store, command, workers, threads, visible_gpus(os.environ), display).run(tasks)
 
 
-def _report(args: argparse.Namespace, asked: request.Request, states: Sequence[State], *, rows: bool) -> ExitCode:
+def _report(
+    args: argparse.Namespace, asked: request.Request, states: Sequence[State], store: Store, *, rows: bool
+) -> ExitCode:
+    reviewed = review(asked.run, store, asked.chosen) if all_done(states) else None
     if args.json:
-        print_json(show.status_document(asked.run, asked.chosen, states))
+        print_json(show.status_document(asked.run, asked.chosen, states, reviewed))
     elif rows:
         out(show.table(("CELL", "STATE", "DETAIL"), show.status_rows(asked.chosen, states)))
     if not args.json:
+        if reviewed:
+            out(show.review_text(reviewed))
         out(f"{show.counted(len(states), 'cell')}: {show.totals(states)}")
     return OK if all_done(states) else INCOMPLETE
-
-
-def _plan_text(steps: list[Step], store: Store, workers: int) -> str:
-    return show.plan_text(steps, estimate(steps, measure(steps, store)), workers)
 
 
 def _workers(args: argparse.Namespace, settings: LauncherSettings, cells: int) -> int:

@@ -1,6 +1,7 @@
 """Jobs, pods, and what else a launcher asks of a cluster, in Kubernetes' own terms."""
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from http import HTTPStatus
 from typing import TypeVar
 from urllib.parse import quote
@@ -108,8 +109,9 @@ class Cluster:
         """Whether the namespace has the object; None where we may not look. Of its content nothing is kept."""
         return self._has(resource, name, f"{self._here}/{resource}/{quote(name)}")
 
+    @cached_property
     def nodes(self) -> list[Node] | None:
-        """All of the cluster; None where we may not look."""
+        """All of the cluster, as they were at the first look; None where we may not look."""
         if not self._may({"verb": "list", "resource": "nodes"}):
             return None
         answer = self._server.ask(Request("list", _NODES), frozenset({HTTPStatus.FORBIDDEN}))

@@ -29,11 +29,22 @@ from launcher.logs import latest_log
 from launcher.manifest import Template, job_manifest, load_template
 from launcher.needs import warn_of_missing
 from launcher.objects import Job
-from launcher.plan import estimate, measure, plan
+from launcher.places import Places, ask_cluster, on_cluster
+from launcher.plan import Step, plan
 from launcher.pod_failures import Keeper
+from launcher.price import price_plan, refuse_too_dear
 from launcher.release import release
+from launcher.review import keep_expectation, review
 from launcher.screen import screen_or_lines
-from launcher.settings import ClusterSettings, JobSettings, cluster_settings, job_options
+from launcher.settings import (
+    ClusterSettings,
+    JobSettings,
+    PriceSettings,
+    cluster_settings,
+    draft_options,
+    job_options,
+    price_settings,
+)
 from launcher.submission import Submission, prepare, refuse_a_folder
 from launcher.talk import confirmed, out, print_json, say
 from launcher.view import Held, Row, Stuck, all_done, join
@@ -52,14 +63,16 @@ def submit(args: argparse.Namespace, store: Store) -> ExitCode:
     if args.server_dry_run:
         return _server_dry_run(args, store, settings)
     refuse_a_folder(store)
-    options = job_options(vars(args))
+    options, prices = job_options(vars(args)), price_settings(vars(args))
     store.check_writable()
     submission, found = prepare(args, store), list[Job]()
     cluster = Cluster(settings) if submission.to_run else None
     if cluster is not None:
         submission, found = _with_ends(submission, cluster, store)
-    say(show.plan_text(submission.steps, estimate(submission.steps, measure(submission.steps, store)), workers=None))
+    price = price_plan(submission.steps, store, places(args, prices, submission.steps, cluster), prices)
+    say(show.plan_text(submission.steps, price))
     _refuse_too_many(submission.to_run, settings)
+    refuse_too_dear(price, prices, vars(args))
     to_make = _to_make(submission, found)
     if going_on := len(submission.to_run) - to_make:
         say(f"{going_on} of these have a Job that goes on; {to_make} to make")
@@ -69,8 +82,23 @@ def submit(args: argparse.Namespace, store: Store) -> ExitCode:
         say("nothing was made")
         return INCOMPLETE
     else:
+        begun = datetime.now(UTC)
         _start(args, submission, found, cluster, options, store)
+        keep_expectation(price, submission.run.name, store, begun)
     return _wait(args, submission.asked, store, Lines()) if args.wait else OK
+
+
+def places(
+    args: argparse.Namespace, prices: PriceSettings, steps: Sequence[Step], cluster: Cluster | None = None
+) -> Places:
+    """On which GPUs the cells would run: as many as the user says, else those of the cluster if something runs."""
+    models = {step.task.cell.model for step in steps if step.runs}
+    if prices.gpus is not None or not models:
+        return on_cluster(prices.gpus)
+    options = draft_options(vars(args))
+    return ask_cluster(
+        lambda: cluster or Cluster(cluster_settings(vars(args))), options, load_template(options.template), models
+    )
 
 
 def _with_ends(submission: Submission, cluster: Cluster, store: Store) -> tuple[Submission, list[Job]]:
@@ -119,8 +147,8 @@ def status(args: argparse.Namespace, store: Store) -> ExitCode:
     """Show each cell's state; by the store alone where the cluster does not tell."""
     asked = request.from_run(args, store)
     if args.watch:
-        return _wait(args, asked, store, screen_or_lines(store))
-    return _report(args, asked, _rows_or_store(args, asked, store))
+        return _wait(args, asked, store, screen_or_lines(store, "gpu"))
+    return _report(args, asked, _rows_or_store(args, asked, store), store)
 
 
 def cancel(args: argparse.Namespace, store: Store) -> ExitCode:
@@ -330,7 +358,7 @@ def _wait(args: argparse.Namespace, asked: request.Request, store: Store, displa
             return rows
 
         rows = wait_for(look, args.timeout, display)
-    return _report(args, asked, rows)
+    return _report(args, asked, rows, store)
 
 
 def _rows_or_store(args: argparse.Namespace, asked: request.Request, store: Store) -> list[Row]:
@@ -374,12 +402,15 @@ def _tell_of_others(cluster: Cluster, run: str) -> None:
         say(f"run {run} has Jobs of owner {owner} in namespace {cluster.namespace}: --owner {owner} if that is you")
 
 
-def _report(args: argparse.Namespace, asked: request.Request, rows: Sequence[Row]) -> ExitCode:
+def _report(args: argparse.Namespace, asked: request.Request, rows: Sequence[Row], store: Store) -> ExitCode:
     now = datetime.now(UTC)
+    reviewed = review(asked.run, store, [row.task for row in rows]) if _all_done(rows) else None
     if args.json:
-        print_json(show.rows_document(asked.run, rows, now))
+        print_json(show.rows_document(asked.run, rows, now, reviewed))
     else:
         out(show.rows_table(rows, now))
+        if reviewed:
+            out(show.review_text(reviewed))
         out(f"{show.counted(len(rows), 'cell')}: {show.totals([row.state for row in rows])}")
     return OK if _all_done(rows) else INCOMPLETE
 

@@ -23,7 +23,7 @@ def warn_of_missing(cluster: Cluster, options: JobOptions, template: Template) -
 
 def node_checks(cluster: Cluster, options: JobOptions, template: Template) -> Iterator[Check]:
     """Of the nodes, and once more for each model that has needs of its own."""
-    nodes = cluster.nodes()
+    nodes = cluster.nodes
     for model in (None, *options.per_model):
         yield gpu_check(nodes, template, options, model)
 

@@ -13,7 +13,7 @@ _EXIT_CODES = (
     "130 interrupted; 1 anything else"
 )
 _EXAMPLES = """examples:
-  python -m launcher plan --grid full
+  python -m launcher plan --grid full --gpus 8 --gpu-hour-price 2.10
   python -m launcher submit --backend local --grid full --only model=bert,labels=2 --yes
   python -m launcher submit --backend local --grid full --run warm --set hyper.learning_rate=1e-3 --seeds 0,1,2
   python -m launcher status --backend local --grid full --watch
@@ -47,13 +47,13 @@ Add = Callable[..., argparse.ArgumentParser]
 def _plan(add: Add) -> None:
     add(
         "plan",
-        parents=[_run(), _cells(), _variant(), _work()],
-        help="show what submit would do with each cell, and why",
+        parents=[_run(), _cells(), _variant(), _work(), _where(), _price()],
+        help="show what submit would do with each cell, why, and what that costs",
     )
 
 
 def _submit(add: Add) -> None:
-    parents = [_run(), _cells(), _variant(), _work(), _where(), _jobs()]
+    parents = [_run(), _cells(), _variant(), _work(), _where(), _jobs(), _price()]
     submit = add("submit", parents=parents, help="run the cells that are missing")
     submit.add_argument("--yes", action="store_true", help="do not ask before running")
     instead = submit.add_mutually_exclusive_group()
@@ -182,6 +182,14 @@ def _where() -> Parser:
     options.add_argument("--context", metavar="NAME", help="of the kubeconfig (default: its current one)")
     options.add_argument("--namespace", metavar="NAME", help="for the Jobs (default: emotion-grid)")
     options.add_argument("--owner", metavar="LABEL", help="whose Jobs (default: your login name)")
+    return options
+
+
+def _price() -> Parser:
+    options = Parser(add_help=False)
+    options.add_argument("--gpus", metavar="N", help="plan for so many GPUs (default: those that are there)")
+    options.add_argument("--gpu-hour-price", metavar="PRICE", help="of one GPU, in any currency")
+    options.add_argument("--max-gpu-hours", metavar="HOURS", help="refuse to submit what may take more")
     return options
 
 

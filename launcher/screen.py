@@ -6,9 +6,9 @@ from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 
 from contract.store import Store
-from launcher.forecast import Measurements, remaining, running
-from launcher.plan import Estimate
-from launcher.show import Word, counted, expected, rows_table, status_of, totals
+from launcher.forecast import Measurements, Remaining, remaining
+from launcher.show import Word, counted, rows_table, span, status_of, totals
+from launcher.speeds import Device
 from launcher.view import Row, is_final
 from launcher.waiting import Display, Lines
 
@@ -32,19 +32,19 @@ _ORDER: tuple[Word, ...] = (
 """What somebody has to act on first, then what moves, then what waits."""
 
 
-def screen_or_lines(store: Store) -> Display:
-    """A table on a terminal, lines elsewhere."""
-    return Screen(store) if sys.stderr.isatty() else Lines()
+def screen_or_lines(store: Store, device: Device) -> Display:
+    """A table on a terminal, lines elsewhere. Cells are trained on a `device`."""
+    return Screen(store, device) if sys.stderr.isatty() else Lines()
 
 
 class Screen:
     """The table. It leaves the terminal as it was."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, device: Device) -> None:
         from rich.console import Console
         from rich.live import Live
 
-        self._measurements = Measurements(store)
+        self._measurements = Measurements(store, device)
         self._console = Console(stderr=True)
         self._live = Live(console=self._console, auto_refresh=False, transient=True)
 
@@ -61,7 +61,7 @@ class Screen:
         self._live.update(Text(text, no_wrap=True, overflow="ellipsis"), refresh=True)
 
 
-def picture(rows: Sequence[Row], left: Estimate, lines: int, now: datetime) -> str:
+def picture(rows: Sequence[Row], left: Remaining, lines: int, now: datetime) -> str:
     """The screen's text, one less than `lines` where there are more cells than that."""
     ordered = sorted(rows, key=lambda row: _ORDER.index(status_of(row.state).state))
     shown = ordered[: max(1, lines - _FRAME_LINES)]
@@ -69,7 +69,9 @@ def picture(rows: Sequence[Row], left: Estimate, lines: int, now: datetime) -> s
     return "\n".join([*_summary(rows, left), rows_table(shown, now), *more])
 
 
-def _summary(rows: Sequence[Row], left: Estimate) -> list[str]:
+def _summary(rows: Sequence[Row], left: Remaining) -> list[str]:
     told = f"{counted(len(rows), 'cell')}: {totals([row.state for row in rows])}"
-    to_end = sum(not is_final(row.state) for row in rows)
-    return [told, f"to go: {expected(left, to_end, running(rows) or None)}"] if to_end else [told]
+    if all(is_final(row.state) for row in rows):
+        return [told]
+    how = f"with {left.at_a_time} at a time" if left.at_a_time else "of training in all"
+    return [told, f"to go: about {span(left.seconds, how)}"]

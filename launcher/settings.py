@@ -1,6 +1,7 @@
 """The launcher's own settings: `LAUNCHER_...` in the environment, overridden by options."""
 
 import getpass
+import os
 import re
 import shlex
 import shutil
@@ -9,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_origin
 
-from pydantic import Field, PositiveFloat, PositiveInt, ValidationError
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -55,6 +56,19 @@ class LauncherSettings(BaseSettings):
         if not words or shutil.which(words[0]) is None:
             raise BadInput(f"{name}={self.trainer_command}: no such program; give one that starts a trainer")
         return words
+
+
+class PriceSettings(BaseSettings):
+    """What GPUs there are to plan with, and what they may cost."""
+
+    model_config = SettingsConfigDict(env_prefix="LAUNCHER_", frozen=True)
+
+    gpus: PositiveInt | None = None
+    """Cells at a time; None: as many as the machine or the cluster has."""
+    gpu_hour_price: NonNegativeFloat | None = None
+    """In whatever currency."""
+    max_gpu_hours: PositiveFloat | None = None
+    """A submit that may take more is refused; None: no limit."""
 
 
 class _Environment(EnvSettingsSource):
@@ -124,6 +138,11 @@ def job_options(given: dict[str, Any]) -> JobSettings:
     return _read(JobSettings, given)
 
 
+def price_settings(given: dict[str, Any]) -> PriceSettings:
+    """The same for prices. Raises BadInput."""
+    return _read(PriceSettings, given)
+
+
 def draft_options(given: dict[str, Any]) -> DraftSettings:
     """The same for whoever only asks what is missing. Raises BadInput."""
     return _read(DraftSettings, given)
@@ -131,11 +150,19 @@ def draft_options(given: dict[str, Any]) -> DraftSettings:
 
 def warn_of_strangers(environ: Mapping[str, str]) -> None:
     """A line for each name that begins like a setting and is none: a slip, of which nothing else would tell."""
-    kinds: tuple[type[BaseSettings], ...] = (LauncherSettings, ClusterSettings, JobSettings)
+    kinds: tuple[type[BaseSettings], ...] = (LauncherSettings, ClusterSettings, JobSettings, PriceSettings)
     known = [env_name("launcher", field) for kind in kinds for field in kind.model_fields]
     for name in environ:
         if name.upper().startswith("LAUNCHER_") and name.upper() not in known:
             say(f"warning: {name} is no setting{nearest(name, known)}")
+
+
+def as_given(field: str, value: object, given: Mapping[str, Any]) -> str:
+    """A setting's name and value as the user wrote them: an option of the command line, else a variable that is set."""
+    variable = env_name("launcher", field)
+    if given.get(field) is None and variable in os.environ:
+        return f"{variable}={os.environ[variable]}"
+    return f"--{field.replace('_', '-')} {value if given.get(field) is None else given[field]}"
 
 
 def _read(kind: type[S], given: dict[str, Any]) -> S:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
 
@@ -10,7 +10,11 @@ from contract.result import Progress
 from contract.survey import Done, Failed, Lost, Missing, Running, Stale
 from contract.task import Task
 from launcher.ends import Broken
-from launcher.plan import Estimate, Step
+from launcher.estimate import CellEstimate, Source
+from launcher.plan import Step
+from launcher.price import Price
+from launcher.range import Range
+from launcher.review import Review
 from launcher.view import (
     Ending,
     Held,
@@ -126,9 +130,9 @@ def status_rows(tasks: Sequence[Task], states: Sequence[State]) -> list[Cells]:
     return [(cell_id, status.state, status.detail) for cell_id, status in shown]
 
 
-def status_document(run: str, tasks: Sequence[Task], states: Sequence[State]) -> dict[str, Any]:
+def status_document(run: str, tasks: Sequence[Task], states: Sequence[State], review: Review | None) -> dict[str, Any]:
     """The same for machines."""
-    return _document(run, [_cell_document(task, state) for task, state in zip(tasks, states, strict=True)])
+    return _document(run, [_cell_document(task, state) for task, state in zip(tasks, states, strict=True)], review)
 
 
 def totals(states: Sequence[State]) -> str:
@@ -137,8 +141,9 @@ def totals(states: Sequence[State]) -> str:
     return ", ".join(f"{count} {word}" for word, count in counted.items())
 
 
-def _document(run: str, cells: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"run": run, "totals": dict(Counter(cell["state"] for cell in cells)), "cells": cells}
+def _document(run: str, cells: list[dict[str, Any]], review: Review | None) -> dict[str, Any]:
+    totals = dict(Counter(cell["state"] for cell in cells))
+    return {"run": run, "totals": totals, "plan_and_fact": _review_document(review), "cells": cells}
 
 
 def _cell_document(task: Task, state: State) -> dict[str, Any]:
@@ -161,9 +166,10 @@ def _cluster_row(row: Row, status: CellStatus, now: datetime) -> Cells:
     return row.task.cell.id, status.state, attempts, node, age, status.detail
 
 
-def rows_document(run: str, rows: Sequence[Row], now: datetime) -> dict[str, Any]:
+def rows_document(run: str, rows: Sequence[Row], now: datetime, review: Review | None) -> dict[str, Any]:
     """The same for machines; `job` is null for a cell that has none."""
-    return _document(run, [_cell_document(row.task, row.state) | {"job": _job_document(row, now)} for row in rows])
+    cells = [_cell_document(row.task, row.state) | {"job": _job_document(row, now)} for row in rows]
+    return _document(run, cells, review)
 
 
 def _job_document(row: Row, now: datetime) -> dict[str, Any] | None:
@@ -174,50 +180,109 @@ def _job_document(row: Row, now: datetime) -> dict[str, Any] | None:
     return {"name": row.job.name, "attempts": row.job.attempts, "age_seconds": age, "pod": pod, "node": node}
 
 
-def plan_rows(steps: Sequence[Step]) -> list[Cells]:
-    """Cell, action, reason."""
-    return [(step.task.cell.id, step.action, step.reason) for step in steps]
+def plan_text(steps: Sequence[Step], price: Price) -> str:
+    """The table; then how much there is to do, what it takes and costs, and whence that is known."""
+    rows = [(step.task.cell.id, step.action, _time(step, price), step.reason) for step in steps]
+    return "\n".join([table(("CELL", "ACTION", "TIME", "REASON"), rows), *_plan_summary(steps, price)])
 
 
-def plan_document(run: str, steps: Sequence[Step], work: Estimate, workers: int, refusal: str | None) -> dict[str, Any]:
-    """The plan for machines. `refused` says why a submit would not carry it out."""
-    cells = [
-        {
-            "cell": s.task.cell.id,
-            "fingerprint": s.task.fingerprint(),
-            "action": s.action,
-            "reason": s.reason,
-            "runs": s.runs,
-        }
-        for s in steps
-    ]
-    estimated = {"cell_seconds": work.cell_seconds, "unmeasured_cells": work.unknown_cells, "workers": workers}
-    totals = dict(Counter(step.action for step in steps))
-    return {"run": run, "refused": refusal, "totals": totals, "estimate": estimated, "cells": cells}
+def _time(step: Step, price: Price) -> str:
+    estimate = price.cells.get(step.task.cell.id)
+    return f"{span(estimate.seconds)}, {estimate.source}" if estimate else ""
 
 
-def plan_text(steps: Sequence[Step], work: Estimate, workers: int | None) -> str:
-    """The table, and in one line how much there is to do and how long it takes: `workers` at a time, None is open."""
-    return f"{table(('CELL', 'ACTION', 'REASON'), plan_rows(steps))}\n{_plan_summary(steps, work, workers)}"
-
-
-def _plan_summary(steps: Sequence[Step], work: Estimate, workers: int | None) -> str:
-    to_run = sum(step.runs for step in steps)
+def _plan_summary(steps: Sequence[Step], price: Price) -> list[str]:
     actions = ", ".join(f"{count} {action}" for action, count in Counter(step.action for step in steps).items())
-    if not to_run:
-        return f"{counted(len(steps), 'cell')}: {actions}. Nothing to run."
-    return f"{counted(len(steps), 'cell')}: {actions}. {to_run} to run, {expected(work, to_run, workers)}."
+    told = f"{counted(len(steps), 'cell')}: {actions}."
+    if not price.cells:
+        return [f"{told} Nothing to run."]
+    sources = Counter(estimate.source for estimate in price.cells.values())
+    whence = ", ".join(f"{count} {source} {_WHENCE[source]}" for source, count in sources.items())
+    return [f"{told} {len(price.cells)} to run: {_price(price)}.", f"Times of cells: {whence}."]
 
 
-def expected(work: Estimate, to_run: int, workers: int | None) -> str:
-    """How long so many cells take, so far as their like was measured."""
-    known = to_run - work.unknown_cells
-    if not known:
-        return "time unknown: no cell of these models has finished yet"
-    rest = f" for {known} of them; the rest is unmeasured" if work.unknown_cells else ""
-    if workers is None:
-        return f"about {duration(work.cell_seconds)} of training in all{rest}"
-    return f"about {duration(work.cell_seconds / workers)} with {workers} at a time{rest}"
+_WHENCE: dict[Source, str] = {
+    "measured": "on cells of the same model and size",
+    "scaled": "from the nearest cells that are finished",
+    "assumed": "by a table",
+}
+
+
+def _price(price: Price) -> str:
+    """`14 GPU-hours (6.1 to 40), 1.8 h on 8 GPUs (48 min to 5.1 h), 28.40 in all (12.20 to 80.00)`."""
+    parts = [] if price.places.device == "cpu" else [_with_bounds(price.gpu_hours, "{:.2f}", "GPU-hours")]
+    parts.append(_wall_time(price))
+    if price.cost is not None:
+        parts.append(_with_bounds(price.cost, "{:,.2f}", "in all"))
+    return ", ".join(parts)
+
+
+def _wall_time(price: Price) -> str:
+    if price.wall_hours is None:
+        return f"wall time unknown: give --gpus N ({price.places.unknown_because})"
+    places = price.places
+    how = f"on {counted(places.count or 0, 'GPU')}" if places.device == "gpu" else f"with {places.count} at a time"
+    return f"about {span(price.wall_hours * 3600, how)}"
+
+
+def _with_bounds(amount: Range, form: str, noun: str = "") -> str:
+    low, expected, high = (form.format(value) for value in (amount.low, amount.expected, amount.high))
+    return " ".join(filter(None, (expected, noun, f"({low} to {high})")))
+
+
+def plan_document(run: str, steps: Sequence[Step], price: Price, refused: str | None) -> dict[str, Any]:
+    """The plan for machines. `refused` says why a submit would not carry it out."""
+    return {
+        "run": run,
+        "refused": refused,
+        "totals": dict(Counter(step.action for step in steps)),
+        "device": price.places.device,
+        "at_a_time": price.places.count,
+        "gpu_hours": asdict(price.gpu_hours),
+        "wall_hours": price.wall_hours and asdict(price.wall_hours),
+        "cost": price.cost and asdict(price.cost),
+        "cells": [_step_document(step, price.cells.get(step.task.cell.id)) for step in steps],
+    }
+
+
+def _step_document(step: Step, estimate: CellEstimate | None) -> dict[str, Any]:
+    return {
+        "cell": step.task.cell.id,
+        "fingerprint": step.task.fingerprint(),
+        "action": step.action,
+        "reason": step.reason,
+        "runs": step.runs,
+        "seconds": estimate and asdict(estimate.seconds),
+        "source": estimate and estimate.source,
+        "like": estimate and estimate.like,
+    }
+
+
+def review_text(review: Review) -> str:
+    """Plan and fact of the latest submit, in one line."""
+    expected = review.expected
+    worked = f"{review.cell_hours:.2f} h of work, expected {_with_bounds(expected.cell_hours, '{:.2f}')}"
+    took = f"; {review.wall_hours:.2f} h from submit to last result"
+    wall = "" if expected.wall_hours is None else f", expected {_with_bounds(expected.wall_hours, '{:.2f}')}"
+    return f"{counted(len(expected.cells), 'cell')} took {worked}{took}{wall}"
+
+
+def _review_document(review: Review | None) -> dict[str, Any] | None:
+    """The same for machines."""
+    if review is None:
+        return None
+    expected = review.expected
+    return {
+        "cells": len(expected.cells),
+        "cell_hours": asdict(expected.cell_hours) | {"actual": review.cell_hours},
+        "wall_hours": (asdict(expected.wall_hours) if expected.wall_hours else {}) | {"actual": review.wall_hours},
+    }
+
+
+def span(seconds: Range, how: str = "") -> str:
+    """`12 min on 2 GPUs (9 min to 20 min)`."""
+    bounds = f"({duration(seconds.low)} to {duration(seconds.high)})"
+    return " ".join(filter(None, (duration(seconds.expected), how, bounds)))
 
 
 def counted(number: int, noun: str) -> str:

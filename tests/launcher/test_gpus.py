@@ -30,7 +30,7 @@ def test_cells_at_a_time_and_where_they_run(launcher: Launcher):
     """Two GPUs: two at a time by default, never two on one."""
     environment = launcher.environment(seconds=0.3) | {"CUDA_VISIBLE_DEVICES": "4,6"}
     plan = subprocess.run(launcher.command("plan", "--json"), env=environment, capture_output=True, text=True)
-    assert json.loads(plan.stdout)["estimate"]["workers"] == 2
+    assert json.loads(plan.stdout)["at_a_time"] == 2
     done = subprocess.run(launcher.command("submit", "--yes"), env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     ran = [life for life in launcher.lives() if life["ended"]]

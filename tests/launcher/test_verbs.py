@@ -139,31 +139,6 @@ def test_a_later_attempt_speaks_for_the_cell(launcher: Launcher):
     assert launcher.states()[task.cell.id] == "running"
 
 
-def test_time_is_estimated_from_finished_cells(launcher: Launcher):
-    store = open_store(str(launcher.results))
-    tasks = tasks_of(launcher)
-    publish(store, success(tasks[0], seconds=100))
-    plan = launcher.json("plan", "--workers", "1")
-    assert plan["estimate"] == {"cell_seconds": 100, "unmeasured_cells": 2, "workers": 1}
-    assert plan["totals"] == {"reuse": 1, "run": 3}
-
-
-def test_a_result_of_other_settings_tells_how_long_it_takes(launcher: Launcher):
-    """Twice the epochs take twice as long."""
-    store = open_store(str(launcher.results))
-    publish(store, success(tasks_of(launcher)[0], seconds=100))
-    plan = launcher.json("plan", "--set", "hyper.epochs=10", "--only", "model=bert,labels=2", "--workers", "1")
-    assert plan["estimate"]["cell_seconds"] == pytest.approx(200, rel=0.02)
-
-
-def test_a_resumed_cell_does_not_tell_how_long_one_takes(launcher: Launcher):
-    """Its result counts the seconds of the last attempt only."""
-    finished = success(tasks_of(launcher)[0], seconds=100)
-    training = finished.training.model_copy(update={"resumed_from_step": 450})
-    publish(open_store(str(launcher.results)), finished.model_copy(update={"training": training}))
-    assert launcher.json("plan")["estimate"]["cell_seconds"] == 0
-
-
 def test_json_is_alone_on_stdout(launcher: Launcher):
     done = launcher("submit", "--yes", "--json")
     assert json.loads(done.stdout)["totals"] == {"done": 4}

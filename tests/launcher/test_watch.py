@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 from contract.store import open_store
 from contract.survey import Done, Failed, Missing, Running
 from launcher.ends import Broken
-from launcher.plan import Estimate
+from launcher.forecast import Remaining
+from launcher.range import NOTHING, Range
 from launcher.screen import picture
 from launcher.show import Word, status_of
 from launcher.view import Held, Pending, Queued, Row, Stuck
@@ -52,7 +53,7 @@ def rows_of(states) -> list[Row]:
 
 @given(st.lists(st.sampled_from(STATES), min_size=1, max_size=60), st.integers(6, 80))
 def test_the_screen_is_never_overfull_and_nothing_shown_matters_less_than_what_is_not(states, lines: int) -> None:
-    text = picture(rows_of(states), Estimate(0, 0), lines, NOW).splitlines()
+    text = picture(rows_of(states), Remaining(NOTHING, 0), lines, NOW).splitlines()
     assert len(text) < lines
     assert text[0].startswith("1 cell: " if len(states) == 1 else f"{len(states)} cells: ")
     shown = [line.split()[1] for line in text if line.startswith("bert-")]
@@ -67,10 +68,10 @@ def test_the_screen_is_never_overfull_and_nothing_shown_matters_less_than_what_i
 
 
 def test_the_totals_say_how_long_it_still_takes() -> None:
-    text = picture(rows_of([Done(), STATES[2], STATES[2], STATES[6]]), Estimate(7200, 1), 40, NOW)
+    text = picture(rows_of([Done(), STATES[2], STATES[2], STATES[6]]), Remaining(Range(2400, 3600, 7200), 2), 40, NOW)
     assert text.splitlines()[:2] == [
         "4 cells: 1 done, 2 running, 1 pending",
-        "to go: about 60 min with 2 at a time for 2 of them; the rest is unmeasured",
+        "to go: about 60 min with 2 at a time (40 min to 2.0 h)",
     ]
 
 

@@ -1,0 +1,67 @@
+"""On how many GPUs, or processors, the cells of a plan run at the same time."""
+
+import os
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from launcher.answers import ClusterFailed, NoAccess, NoCluster
+from launcher.checks import pod_needs
+from launcher.cluster import Cluster
+from launcher.gpus import visible_gpus
+from launcher.job_options import JobOptions
+from launcher.manifest import Template
+from launcher.nodes import Node, obstacle
+from launcher.range import NOTHING, Range
+from launcher.speeds import Device
+
+_POD_SECONDS = Range(1.0, 5.0, 30.0)
+"""That a GPU is a pod's before its process starts and after its result; 5 s on the node of tests/node."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where cells are trained, one to a place."""
+
+    device: Device
+    count: int | None
+    """None: it could not be found out."""
+    unknown_because: str = ""
+    turnover_seconds: Range = NOTHING
+    """Of a cell's time in its place, what its process does not see."""
+
+
+def on_this_machine(workers: int) -> Places:
+    """Cells as local processes."""
+    return Places(local_device(), workers)
+
+
+def local_device() -> Device:
+    """What a local cell is trained on."""
+    return "gpu" if visible_gpus(os.environ) else "cpu"
+
+
+def on_cluster(count: int | None, unknown_because: str = "") -> Places:
+    """Cells as pods with a GPU each."""
+    return Places("gpu", count, unknown_because, _POD_SECONDS)
+
+
+def ask_cluster(
+    cluster: Callable[[], Cluster], options: JobOptions, template: Template, models: Collection[str]
+) -> Places:
+    """The GPUs of its nodes, whoever uses them now. A cluster that does not tell is no error: nothing depends on it."""
+    try:
+        return on_nodes(cluster().nodes, options, template, models)
+    except (NoCluster, NoAccess, ClusterFailed) as error:
+        return on_cluster(None, str(error))
+
+
+def on_nodes(nodes: Sequence[Node] | None, options: JobOptions, template: Template, models: Collection[str]) -> Places:
+    """The GPUs of the nodes that suit cells of one of the models; None where we may not list nodes."""
+    if nodes is None:
+        return on_cluster(None, "no right to list nodes")
+    try:
+        needs = [pod_needs(template, options, model) for model in models]
+        gpus = sum(node.gpus for node in nodes if any(obstacle(node, each) is None for each in needs))
+    except ValueError as error:
+        return on_cluster(None, f"{error} of a resource in job.yaml")
+    return on_cluster(gpus or None, "no node with a GPU suits the Jobs")

@@ -133,6 +133,10 @@ class HoldRecord:
             self.store.put(self._key, after.model_dump_json(indent=1).encode())
         return [cell for cell in before.canary_of if cell in cells]
 
+    def held(self, cells: Collection[str]) -> list[str]:
+        """Those of these cells that are held."""
+        return [cell for cell in self.read().canary_of if cell in cells]
+
     def let_go(self, cells: Collection[str]) -> list[str]:
         """Hold these cells no more; those of them that were."""
         return self.replace(cells, Holds())

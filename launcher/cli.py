@@ -18,6 +18,7 @@ from launcher.canary import behind_canaries
 from launcher.doctor import doctor
 from launcher.gc import gc
 from launcher.gpus import visible_gpus
+from launcher.heeded import refuse_unheeded
 from launcher.logs import latest_log
 from launcher.options import parser
 from launcher.places import Places, local_device, on_this_machine
@@ -41,10 +42,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = parser().parse_args(argv)
         settings = launcher_settings()
         warn_of_strangers(os.environ)
+        if args.verb != "gc":  # the store is the same for every backend
+            refuse_unheeded(vars(args), args.backend or settings.backend)
         if args.verb == "doctor":  # it opens the store itself: one that cannot be opened is a finding
             return doctor(args, settings).number
         store = open_store(args.results_uri or settings.results_uri)
-        if args.verb == "gc":  # the store is the same for every backend
+        if args.verb == "gc":
             return gc(args, store).number
         return _carry_out(args, settings, store).number
     except ProgramError as error:

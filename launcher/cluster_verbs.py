@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -40,6 +40,7 @@ from launcher.settings import (
     ClusterSettings,
     JobSettings,
     PriceSettings,
+    as_given,
     cluster_settings,
     draft_options,
     job_options,
@@ -71,7 +72,7 @@ def submit(args: argparse.Namespace, store: Store) -> ExitCode:
         submission, found = _with_ends(submission, cluster, store)
     price = price_plan(submission.steps, store, places(args, prices, submission.steps, cluster), prices)
     say(show.plan_text(submission.steps, price))
-    _refuse_too_many(submission.to_run, settings)
+    _refuse_too_many(submission.to_run, settings, vars(args))
     refuse_too_dear(price, prices, vars(args))
     to_make = _to_make(submission, found)
     if going_on := len(submission.to_run) - to_make:
@@ -84,7 +85,8 @@ def submit(args: argparse.Namespace, store: Store) -> ExitCode:
     else:
         begun = datetime.now(UTC)
         _start(args, submission, found, cluster, options, store)
-        keep_expectation(price, submission.run.name, store, begun)
+        if to_make:
+            keep_expectation(price, submission.run.name, store, begun)
     return _wait(args, submission.asked, store, Lines()) if args.wait else OK
 
 
@@ -160,8 +162,11 @@ def cancel(args: argparse.Namespace, store: Store) -> ExitCode:
     jobs = [job for job in _jobs(cluster, asked.run) if job.cell in cells]
     if not jobs:
         _tell_of_others(cluster, asked.run)
-    let_go = _record(cluster, asked.run, store).let_go(cells)
-    deleted = delete(cluster, jobs)
+    record = _record(cluster, asked.run, store)
+    if not args.yes and not _agreed_to_cancel(jobs, record.held(cells), cluster.namespace):
+        say("nothing was deleted")
+        return INCOMPLETE
+    let_go, deleted = record.let_go(cells), delete(cluster, jobs)
     if args.json:
         told = [{"cell": job.cell, "job": job.name} for job in deleted]
         print_json({"run": asked.run, "deleted": told, "no_longer_held": let_go})
@@ -174,6 +179,19 @@ def cancel(args: argparse.Namespace, store: Store) -> ExitCode:
         f"{show.counted(len(deleted), 'Job')} of run {asked.run} deleted in namespace {cluster.namespace}; results stay"
     )
     return OK
+
+
+def _agreed_to_cancel(jobs: Sequence[Job], held: Sequence[str], namespace: str) -> bool:
+    """Asks only where there is something to lose, which it lists."""
+    for job in jobs:
+        say(f"delete   {job.name}{'' if job.end else ': goes on'}")
+    for cell in held:
+        say(f"let go   {cell}: held, no Job yet")
+    if not jobs and not held:
+        return True
+    told = [f"delete {show.counted(len(jobs), 'Job')} in namespace {namespace}"] if jobs else []
+    told += [f"let go {show.counted(len(held), 'held cell')}"] if held else []
+    return confirmed(f"{' and '.join(told)}?")
 
 
 def wait(args: argparse.Namespace, store: Store) -> ExitCode:
@@ -194,7 +212,7 @@ def retry(args: argparse.Namespace, store: Store) -> ExitCode:
         _tell_nothing_to_retry(args, asked.run, settings.namespace, rows)
         return OK
     request.refuse_other_numerics([row.task for row in again])
-    _refuse_too_many([row.task for row in again], settings)
+    _refuse_too_many([row.task for row in again], settings, vars(args))
     say(f"{len(again)} of {show.counted(len(rows), 'cell')} failed or were lost: making their Jobs anew")
     pinned = _with_image(options, pin_image(options.image, asked.run, store))
     orders = _orders([row.task for row in again], asked.run, pinned, template)
@@ -234,16 +252,17 @@ def _pod_log(args: argparse.Namespace, asked: request.Request, store: Store) -> 
     return log if log is not None else iter([latest_log(task, store).encode()])
 
 
-def _refuse_too_many(tasks: Sequence[Task], settings: ClusterSettings) -> None:
+def _refuse_too_many(tasks: Sequence[Task], settings: ClusterSettings, given: Mapping[str, Any]) -> None:
     if len(tasks) > settings.max_cells:
         raise BadInput(
-            f"{len(tasks)} cells are more than --max-cells {settings.max_cells}; choose some with --only, or raise it"
+            f"{len(tasks)} cells are more than {as_given('max_cells', settings.max_cells, given)}; "
+            "choose some with --only, or raise it"
         )
 
 
 def _dry_run(args: argparse.Namespace, store: Store, settings: ClusterSettings) -> ExitCode:
     _, manifests = _rehearsed(args, store, settings)
-    _print_manifests(args.output, manifests)
+    _print_manifests("json" if args.json else args.output or "yaml", manifests)
     return OK
 
 
@@ -280,7 +299,7 @@ def _rehearsed(args: argparse.Namespace, store: Store, settings: ClusterSettings
         run, steps = asked.run, plan(asked.chosen, [Missing()] * len(asked.chosen))
         image = ask_registry(options.image)
     to_run = [step.task for step in steps if step.runs]
-    _refuse_too_many(to_run, settings)
+    _refuse_too_many(to_run, settings, vars(args))
     pinned = _with_image(options, image)
     held = hold_back(steps, pinned, template) if args.canary else Holds()
     return run, [job_manifest(task, run, pinned, template) for task in to_run if task.cell.id not in held.canary_of]

@@ -47,7 +47,7 @@ Add = Callable[..., argparse.ArgumentParser]
 def _plan(add: Add) -> None:
     add(
         "plan",
-        parents=[_run(), _cells(), _variant(), _work(), _where(), _price()],
+        parents=[_run(), _cells(), _variant(), _work(), _backend(), _price()],
         help="show what submit would do with each cell, why, and what that costs",
     )
 
@@ -68,9 +68,7 @@ def _submit(add: Add) -> None:
         "--wait", action="store_true", help="for the Jobs' end, as `wait` does (local cells are always awaited)"
     )
     _add_timeout(submit)
-    submit.add_argument(
-        "-o", dest="output", choices=["yaml", "json", "name"], default="yaml", help="of a dry run (default: yaml)"
-    )
+    submit.add_argument("-o", dest="output", choices=["yaml", "json", "name"], help="of a dry run (default: yaml)")
 
 
 def _status(add: Add) -> None:
@@ -86,6 +84,7 @@ def _wait(add: Add) -> None:
 def _cancel(add: Add) -> None:
     cancel = add("cancel", parents=[_run(), _cells(), _where()], help="delete the Jobs of a run; results stay")
     cancel.add_argument("cell", metavar="CELL", nargs="?", help="only this one, such as bert-l2-n800-s0")
+    cancel.add_argument("--yes", action="store_true", help="do not ask before deleting")
 
 
 def _retry(add: Add) -> None:
@@ -176,10 +175,15 @@ def _variant() -> Parser:
     return options
 
 
-def _where() -> Parser:
+def _backend() -> Parser:
     options = Parser(add_help=False)
     options.add_argument("--backend", choices=get_args(Backend), help="where cells run (default: kubernetes)")
     options.add_argument("--context", metavar="NAME", help="of the kubeconfig (default: its current one)")
+    return options
+
+
+def _where() -> Parser:
+    options = Parser(add_help=False, parents=[_backend()])
     options.add_argument("--namespace", metavar="NAME", help="for the Jobs (default: emotion-grid)")
     options.add_argument("--owner", metavar="LABEL", help="whose Jobs (default: your login name)")
     return options

@@ -27,7 +27,7 @@ def say(text: str) -> None:
 def confirmed(question: str) -> bool:
     """Raises BadInput where nobody can answer."""
     if not sys.stdin.isatty():
-        raise BadInput("no terminal to ask in: add --yes to run the plan above")
+        raise BadInput("no terminal to ask in: add --yes to do what stands above")
     sys.stderr.write(f"{question} [y/N] ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")

@@ -100,13 +100,13 @@ def test_a_release_that_was_killed_is_finished_by_the_next_look(clustered: Clust
 
 def test_a_canary_that_failed_ends_the_wait_and_submit_without_it_goes_on(clustered: ClusterLauncher) -> None:
     clustered("submit", "--canary", "--yes", *BERT)
-    clustered("cancel", CANARY)
+    clustered("cancel", "--yes", CANARY)
     waited = clustered("wait", *BERT)
     assert waited.returncode == 3
     assert f"its canary {CANARY} did not succeed; retry that, or submit without --canary" in waited.stdout
     assert clustered("submit", "--yes", *BERT).returncode == 0
     assert len(clustered.jobs()) == 4
-    clustered("cancel", *BERT)
+    clustered("cancel", "--yes", *BERT)
     assert set(clustered.states(*BERT).values()) <= {"missing", "ending"}
 
 
@@ -122,7 +122,7 @@ def test_the_next_submit_makes_the_rest_once_the_canary_succeeded(clustered: Clu
 def test_a_cancelled_cell_is_held_no_more(clustered: ClusterLauncher) -> None:
     clustered("submit", "--canary", "--yes", *BERT)
     finish(clustered, CANARY)
-    done = clustered("cancel", *BERT)
+    done = clustered("cancel", "--yes", *BERT)
     assert "let go   bert-l4-n160-s0" in done.stdout
     assert clustered("wait", *BERT).returncode == 3
     assert [job for job in clustered.jobs() if job.metadata.deletion_timestamp is None] == []

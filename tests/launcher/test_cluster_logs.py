@@ -67,7 +67,7 @@ def test_the_log_of_a_running_pod_is_its_own_and_later_the_store_s(running: Runn
     publish(launcher.store(), progress(launcher.tasks()[0]))
     done = launcher("logs", CELL)
     assert (done.returncode, done.stdout, done.stderr) == (0, "first line\n", "")
-    assert launcher("cancel", CELL).returncode == 0
+    assert launcher("cancel", "--yes", CELL).returncode == 0
     until(lambda: launcher.pod(CELL) is None, "the pod to be gone")
     done = launcher("logs", CELL, "-f")
     assert (done.returncode, done.stdout.splitlines()[1:]) == (0, ["training starts"])

@@ -47,7 +47,7 @@ def test_a_token_expires(cluster: Cluster, clustered: ClusterLauncher) -> None:
     token = cluster.token(clustered.namespace, "launcher")
     assert clustered("submit", "--yes", *ONE, KUBECONFIG=changed(clustered, with_token(token))).returncode == 0
     expired = changed(clustered, with_token(cluster.expired(token)))
-    assert "the token is expired or wrong; log in again" in refusal(clustered("cancel", KUBECONFIG=expired))
+    assert "the token is expired or wrong; log in again" in refusal(clustered("cancel", "--yes", KUBECONFIG=expired))
     assert len(clustered.jobs()) == 1
 
 
@@ -56,7 +56,7 @@ def test_a_token_expires(cluster: Cluster, clustered: ClusterLauncher) -> None:
     [
         ("list", "jobs", ("submit", "--yes", *ONE)),
         ("create", "jobs", ("submit", "--yes", *ONE)),
-        ("delete", "jobs", ("cancel",)),
+        ("delete", "jobs", ("cancel", "--yes")),
         ("list", "pods", ("wait",)),
     ],
 )

@@ -22,7 +22,7 @@ def test_the_verbs_use_every_right_of_the_role(cluster: Cluster, clustered: Clus
     assert clustered("retry", *only).returncode == 0
     cluster.batch.delete_namespaced_job("twenty-bert-l2-n80-s0", clustered.namespace, propagation_policy="Orphan")
     _collide(clustered)
-    assert "deleted" in clustered("cancel", *only).stdout
+    assert "deleted" in clustered("cancel", "--yes", *only).stdout
     assert _used(cluster, clustered.user) - EVERYBODY_MAY == granted()
 
 
@@ -31,7 +31,7 @@ def _collide(clustered: ClusterLauncher) -> None:
     only = ("--only", "model=bert,labels=2,samples=80")
     assert clustered("submit", "--yes", *only, LAUNCHER_OWNER="else").returncode == 0
     assert "owner else" in clustered("submit", "--yes", *only).stderr
-    assert clustered("cancel", *only, LAUNCHER_OWNER="else").returncode == 0
+    assert clustered("cancel", "--yes", *only, LAUNCHER_OWNER="else").returncode == 0
     assert clustered("submit", "--yes", *only).returncode == 0
 
 

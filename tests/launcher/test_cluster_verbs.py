@@ -113,9 +113,9 @@ def test_cancel_leaves_the_jobs_of_another_run_and_owner(clustered: ClusterLaunc
     clustered("submit", "--yes", *only, "--run", "other", "--grid", str(clustered.grid_file))
     clustered("submit", "--yes", "--only", "labels=4,samples=80", LAUNCHER_OWNER="else")
     assert len(clustered.jobs()) == 15
-    done = clustered("cancel", "bert-l2-n80-s0")
+    done = clustered("cancel", "--yes", "bert-l2-n80-s0")
     assert (done.returncode, done.stdout.splitlines()[0]) == (0, "deleted  twenty-bert-l2-n80-s0")
-    assert "4 Jobs of run twenty deleted" in clustered("cancel").stdout
+    assert "4 Jobs of run twenty deleted" in clustered("cancel", "--yes").stdout
     left = {
         (job.metadata.labels["emotion-grid/run"], job.metadata.labels["emotion-grid/owner"]) for job in clustered.jobs()
     }
@@ -125,10 +125,33 @@ def test_cancel_leaves_the_jobs_of_another_run_and_owner(clustered: ClusterLaunc
     until(lambda: not core.list_namespaced_pod(clustered.namespace, label_selector=selector).items, "pods to be gone")
 
 
+def test_cancel_lists_what_it_would_delete_and_asks(clustered: ClusterLauncher) -> None:
+    only = ("--only", "model=bert,labels=2")
+    clustered("submit", "--yes", *only)
+    unasked = clustered("cancel", *only)
+    assert (unasked.returncode, unasked.stderr.splitlines()) == (
+        2,
+        [
+            "delete   twenty-bert-l2-n160-s0: goes on",
+            "delete   twenty-bert-l2-n80-s0: goes on",
+            "launcher: error: no terminal to ask in: add --yes to do what stands above",
+        ],
+    )
+    with answering("n") as terminal:
+        refused = clustered("cancel", *only, stdin=terminal)
+    assert refused.returncode == 3
+    assert refused.stderr.endswith(f"delete 2 Jobs in namespace {clustered.namespace}? [y/N] nothing was deleted\n")
+    assert len(clustered.jobs()) == 2
+    with answering("y") as terminal:
+        agreed = clustered("cancel", *only, stdin=terminal)
+    assert (agreed.returncode, agreed.stdout.count("deleted  ")) == (0, 2)
+    assert clustered("cancel", *only).returncode == 0
+
+
 def test_jobs_are_deleted_many_at_a_time(clustered: ClusterLauncher) -> None:
     """By the API server's own clock a DELETE came before another was answered."""
     clustered("submit", "--yes")
-    clustered("cancel")
+    clustered("cancel", "--yes")
     asked = [event for event in clustered.cluster.audit(clustered.user) if event["verb"] == "delete"]
     times = sorted((event["requestReceivedTimestamp"], event["stageTimestamp"]) for event in asked)
     assert len(times) == 20
@@ -159,7 +182,7 @@ def test_whoever_has_no_jobs_hears_of_another_owner_s(clustered: ClusterLauncher
     clustered("submit", "--yes", *only, LAUNCHER_OWNER="else")
     hint = f"run twenty has Jobs of owner else in namespace {clustered.namespace}: --owner else if that is you\n"
     assert clustered("status").stderr == hint
-    assert clustered("cancel").stderr == hint
+    assert clustered("cancel", "--yes").stderr == hint
     assert clustered("status", "--run", "other", "--grid", str(clustered.grid_file)).stderr == ""
     clustered("submit", "--yes", "--only", "model=gemma3,labels=2")
     assert clustered("status").stderr == ""
@@ -170,6 +193,7 @@ def test_a_dry_run_makes_nothing(clustered: ClusterLauncher) -> None:
     named = clustered("submit", "--dry-run", "-o", "name")
     assert (named.returncode, len(named.stdout.splitlines())) == (0, 20)
     listed = json.loads(clustered("submit", "--dry-run", "-o", "json").stdout)
+    assert clustered.json("submit", "--dry-run") == listed
     documents = list(yaml.safe_load_all(clustered("submit", "--dry-run").stdout))
     assert documents == listed["items"]
     assert not clustered.jobs()
@@ -225,6 +249,8 @@ def test_logs_of_a_pod_that_is_gone_come_from_the_store(clustered: ClusterLaunch
         ((), {"LAUNCHER_IMAGE": ""}, ["LAUNCHER_IMAGE (or --image) is not set"]),
         (("--results-uri", "results"), {}, ["RESULTS_URI=", "folder inside each pod", "s3://"]),
         (("--max-cells", "19"), {}, ["20 cells", "--max-cells 19"]),
+        ((), {"LAUNCHER_MAX_CELLS": "19"}, ["20 cells", "LAUNCHER_MAX_CELLS=19"]),
+        (("--max-gpu-hours", "0.1", "--gpus", "8"), {}, ["20 cells", "--max-gpu-hours 0.1"]),
         (("--namespace", "No"), {}, ["--namespace=No"]),
         (("--context", "nosuch"), {}, ["kubeconfig", "nosuch", "--context"]),
         ((), {"KUBECONFIG": "/nonexistent/config"}, ["kubeconfig", "KUBECONFIG"]),
@@ -270,7 +296,7 @@ def test_a_job_with_another_image_is_kept_and_told(clustered: ClusterLauncher) -
     again = clustered("submit", "--yes", *only, LAUNCHER_IMAGE=other)
     assert again.returncode == 0, again.stderr
     assert f"exists   twenty-bert-l2-n80-s0: with image {IMAGE}, not {other}: `cancel` it" in again.stderr
-    clustered("cancel", *only)
+    clustered("cancel", "--yes", *only)
     clustered("submit", "--yes", *only, LAUNCHER_IMAGE=other)
     (job,) = clustered.jobs()
     assert job.spec.template.spec.containers[0].image == other

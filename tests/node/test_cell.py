@@ -78,6 +78,6 @@ def test_cancel_in_the_middle_ends_the_pod(person: Made, cluster: Cluster):
     somebody.runs("submit", "--yes")
     until(lambda: somebody.cell()["state"] == "running", "the cell to run", PATIENCE)
     cell = somebody.cell()["cell"]
-    somebody.runs("cancel")
+    somebody.runs("cancel", "--yes")
     until(lambda: pods(cluster, cell) == [], "the pod to end", PATIENCE)
     assert somebody.results() == []

@@ -4,6 +4,7 @@ Upstream publishes them as images or as downloads of one release host; the modul
 has, and go.sum says what each byte must be. One module each under modules/, because their dependencies disagree.
 """
 
+import json
 import os
 import re
 import subprocess
@@ -87,6 +88,8 @@ MODULES = (
         KUBERNETES_VERSION,
     ),
 )
+KUEUE = Module(MODULES_FOLDER / "kueue", "sigs.k8s.io/kueue", {"kueue": Program("sigs.k8s.io/kueue/cmd/kueue", 4)})
+"""Not among them: only tests of a queue want it."""
 
 
 def binaries() -> dict[str, Path]:
@@ -104,6 +107,16 @@ def build(module: Module) -> dict[str, Path]:
                 for name, program in module.programs.items():
                     _build_program(go, module, program, aside / name)
     return {name: folder / name for name in module.programs}
+
+
+def source(module: Module) -> Path:
+    """The folder with the sources of what the module requires. Raises ClusterFailed."""
+    command = [str(find_go().path), "mod", "download", "-json", module.requirement]
+    environment = dict(os.environ) | _ENVIRONMENT
+    done = subprocess.run(command, cwd=module.folder, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        raise ClusterFailed(f"no sources of {module.requirement}; Go said:\n{tail(done.stdout + done.stderr)}")
+    return Path(json.loads(done.stdout)["Dir"])
 
 
 def _build_program(go: Go, module: Module, program: Program, output: Path) -> None:
@@ -132,6 +145,7 @@ def main() -> int:
     """Build what is missing."""
     try:
         binaries()
+        build(KUEUE)
     except ClusterFailed as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -1,4 +1,4 @@
-"""The fixtures `cluster`, `namespace`, `minio` and `bucket`."""
+"""The fixtures `cluster`, `namespace`, `kueue`, `minio` and `bucket`."""
 
 import re
 from collections.abc import Iterator
@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cluster.binaries import binaries
+from tests.cluster.binaries import KUEUE, binaries, build
 
 if TYPE_CHECKING:  # their imports take a second, which other tests need not wait for
     from tests.cluster.cluster import Cluster
+    from tests.cluster.kueue import Kueue
     from tests.cluster.minio import Minio
 
 _GROUP = "cluster"
@@ -50,6 +51,19 @@ def namespace(cluster: "Cluster") -> Iterator[str]:
     """A namespace for this test."""
     with cluster.namespace() as name:
         yield name
+
+
+@pytest.fixture(scope="session")
+def kueue(
+    cluster_binaries: dict[str, Path], pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> "Iterator[Kueue]":
+    """The one Kueue of this run, on a cluster of its own without nodes; its binary is built first where it lacks."""
+    from tests.cluster.running import running_kueue
+
+    with pytestconfig.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+        build(KUEUE)
+    with running_kueue(cluster_binaries, tmp_path_factory.mktemp("kueue")) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -29,13 +29,21 @@ class Process:
 
     def restart(self, grace_seconds: float) -> None:
         """End it as a kubelet does, by SIGTERM and after the grace by SIGKILL, then start the same command again."""
+        self.end(grace_seconds)
+        self.start()
+
+    def start(self) -> None:
+        """Start the same command again, after its end."""
+        self.popen = self._start()
+
+    def end(self, grace_seconds: float) -> None:
+        """By SIGTERM, and after the grace by SIGKILL."""
         if grace_seconds:
             self.popen.terminate()
             with suppress(subprocess.TimeoutExpired):
                 self.popen.wait(grace_seconds)
         self.popen.kill()
         self.popen.wait()
-        self.popen = self._start()
 
     def await_ready(self, ready: Callable[[], bool]) -> None:
         """Return when `ready()`. Raises ClusterFailed, with the end of the log, if the program ends or is too slow."""

@@ -8,8 +8,10 @@ from pathlib import Path
 from tests.cluster.certificates import Authority
 from tests.cluster.cluster import Cluster
 from tests.cluster.control_plane import start_control_plane
+from tests.cluster.kueue import Kueue, start_kueue
 from tests.cluster.minio import Minio, start_minio
 from tests.cluster.processes import LOOPBACK, Processes
+from tests.k8s.kubectl import Kubectl
 
 
 @contextmanager
@@ -18,6 +20,13 @@ def running_cluster(binaries: Mapping[str, Path], folder: Path) -> Iterator[Clus
     with _processes(folder) as processes:
         authority = Authority(folder / "pki")
         yield Cluster(start_control_plane(binaries, folder, authority, processes), authority)
+
+
+@contextmanager
+def running_kueue(binaries: Mapping[str, Path], folder: Path) -> Iterator[Kueue]:
+    """A cluster of its own, because without its Kueue none of its Jobs can be made."""
+    with running_cluster(binaries, folder) as cluster, Processes(folder / "logs") as processes:
+        yield start_kueue(cluster, Kubectl(binaries["kubectl"], cluster.kubeconfig), folder, processes)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.binaries import MODULES, Module, Program, build
+from tests.cluster.binaries import KUEUE, MODULES, Module, Program, build
 from tests.cluster.failure import ClusterFailed
 from tests.cluster.toolchain import find_go
 
@@ -45,7 +45,7 @@ def test_program_carries_the_version_of_go_mod(tool: Module) -> None:
     assert told == "v1.2.3 2"
 
 
-@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.folder.name)
+@pytest.mark.parametrize("module", [*MODULES, KUEUE], ids=lambda module: module.folder.name)
 def test_each_module_requires_what_it_builds(module: Module) -> None:
     assert module.version.startswith("v")
 

@@ -31,7 +31,7 @@ class Kubectl:
         return json.loads(self._run("get", f"--raw={path}"))
 
     def _run(self, *arguments: str, objects: str | None = None) -> str:
-        command = [self.binary, f"--kubeconfig={self.kubeconfig}", *arguments]
+        command = [str(self.binary), f"--kubeconfig={self.kubeconfig}", *arguments]
         done = subprocess.run(command, input=objects, capture_output=True, text=True, timeout=120)
         assert (done.returncode, done.stderr) == (0, ""), done.stderr
         return done.stdout

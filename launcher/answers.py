@@ -10,6 +10,8 @@ from contract.exits import UNEXPECTED, BadInput, ProgramError
 
 _OURS = "emotion-grid"
 """The namespace that the overlays make."""
+_NO_SUCH_PATH = "404 page not found"
+"""Said where nobody has installed the resource."""
 
 
 def set_up(namespace: str | None) -> str:
@@ -109,6 +111,8 @@ def as_error(call: Call, refusal: Refusal, server: str) -> ProgramError:
             return NoAccess(f"no permission to {call}; {remedy}: {refusal.message}")
         case HTTPStatus.NOT_FOUND if refusal.details.get("kind") == "namespaces":
             return no_namespace(call.namespace, server)
+        case HTTPStatus.NOT_FOUND if refusal.message == _NO_SUCH_PATH:
+            return NoAccess(f"cannot {call}: {server} knows no such objects")
         case HTTPStatus.FORBIDDEN | HTTPStatus.BAD_REQUEST | HTTPStatus.UNPROCESSABLE_ENTITY:
             return BadInput(f"cannot {call}: {refusal.message}")
         case status:

@@ -6,7 +6,8 @@ from http import HTTPStatus
 from typing import TypeVar
 from urllib.parse import quote
 
-from launcher.answers import ClusterFailed, Refusal, no_namespace
+from launcher import kueue
+from launcher.answers import ClusterFailed, NoAccess, Refusal, no_namespace
 from launcher.api_server import METADATA, ApiServer, Request
 from launcher.creation import Created, Creation, judge
 from launcher.manifest import CONTAINER, OWNER_LABEL, RUN_LABEL
@@ -15,6 +16,7 @@ from launcher.objects import Content, Job, Pod, read_job, read_pod
 from launcher.pace import TRIES
 from launcher.permissions import Permission
 from launcher.settings import ClusterSettings
+from launcher.unseen import Unseen
 
 T = TypeVar("T")
 
@@ -24,6 +26,7 @@ _HIDDEN = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
 _NODES = "/api/v1/nodes"
 _WHO = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 _MAY = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+_KUEUE = f"/apis/{kueue.GROUP}/v1beta2"
 
 
 class Cluster:
@@ -40,6 +43,7 @@ class Cluster:
         self._here = f"/api/v1/namespaces/{quote(self.namespace)}"
         self._pods = f"{self._here}/pods"
         self._jobs = f"/apis/batch/v1/namespaces/{quote(self.namespace)}/jobs"
+        self._kueue = f"{_KUEUE}/namespaces/{quote(self.namespace)}"
 
     @property
     def server(self) -> str:
@@ -63,8 +67,17 @@ class Cluster:
         return None if isinstance(answer, Refusal) else read_job(answer)
 
     def jobs(self, run: str) -> list[Job]:
-        """The owner's Jobs of the run."""
-        return self._list(self._jobs, self._ours(run), read_job)
+        """The owner's Jobs of the run; of those that a queue holds back, why."""
+        jobs = self._list(self._jobs, self._ours(run), read_job)
+        queued = any(job.suspended and job.queue for job in jobs)
+        return kueue.with_waits(jobs, self._workloads()) if queued else jobs
+
+    def _workloads(self) -> list[kueue.Workload] | None:
+        """Of the whole namespace, as a place in a queue counts them all; None where we may not look."""
+        try:
+            return self._list(f"{self._kueue}/workloads", "", kueue.read_workload)
+        except NoAccess:
+            return None
 
     def other_owners(self, run: str) -> list[str]:
         """Who else has Jobs of a run of this name here."""
@@ -117,14 +130,32 @@ class Cluster:
         answer = self._server.ask(Request("list", _NODES), frozenset({HTTPStatus.FORBIDDEN}))
         return None if isinstance(answer, Refusal) else list(map(read_node, answer["items"]))
 
+    def local_queue(self, name: str) -> kueue.LocalQueue | Unseen:
+        """Kueue's queue of this name in the namespace."""
+        asked = {"namespace": self.namespace, "group": kueue.GROUP, "resource": "localqueues"}
+        return self._look(asked, name, f"{self._kueue}/localqueues/{quote(name)}", kueue.read_local_queue)
+
+    def cluster_queue(self, name: str) -> kueue.ClusterQueue | Unseen:
+        """Kueue's queue of this name for all namespaces."""
+        asked = {"group": kueue.GROUP, "resource": "clusterqueues"}
+        return self._look(asked, name, f"{_KUEUE}/clusterqueues/{quote(name)}", kueue.read_cluster_queue)
+
+    def has_priority_class(self, name: str) -> bool | None:
+        """Whether Kueue has the WorkloadPriorityClass; None where we may not look."""
+        asked = {"group": kueue.GROUP, "resource": "workloadpriorityclasses"}
+        return _presence(self._look(asked, name, f"{_KUEUE}/workloadpriorityclasses/{quote(name)}", bool))
+
     def _has(self, resource: str, name: str, path: str) -> bool | None:
+        return _presence(self._look({"namespace": self.namespace, "resource": resource}, name, path, bool))
+
+    def _look(self, asked: Mapping[str, str], name: str, path: str, read: Callable[[Content], T]) -> T | Unseen:
         # Asked first: a refused look at a secret is what those who watch a cluster take for a break-in.
-        if not self._may({"namespace": self.namespace, "verb": "get", "resource": resource, "name": name}):
-            return None
+        if not self._may({**asked, "verb": "get", "name": name}):
+            return Unseen.HIDDEN
         answer = self._server.ask(Request("get", path), _HIDDEN)
         if isinstance(answer, Refusal):
-            return None if answer.status == HTTPStatus.FORBIDDEN else False
-        return True
+            return Unseen.HIDDEN if answer.status == HTTPStatus.FORBIDDEN else Unseen.ABSENT
+        return read(answer)
 
     def _may(self, attributes: Mapping[str, str]) -> bool:
         body = {
@@ -182,3 +213,13 @@ class Cluster:
         if isinstance(answer, Refusal):
             return None
         return list(map(read, answer["items"])), answer["metadata"].get("continue", "")
+
+
+def _presence(seen: bool | Unseen) -> bool | None:
+    match seen:
+        case Unseen.HIDDEN:
+            return None
+        case Unseen.ABSENT:
+            return False
+        case bool():
+            return True

@@ -22,7 +22,7 @@ from launcher.cluster import Cluster
 from launcher.gpus import visible_gpus
 from launcher.job_options import JobOptions
 from launcher.manifest import Template, load_template
-from launcher.needs import node_checks, secret_checks
+from launcher.needs import node_checks, queue_checks, secret_checks
 from launcher.permissions import needed_permissions
 from launcher.reference import parse
 from launcher.registry import Absent, Found, Unknown, look_up
@@ -95,7 +95,7 @@ def _of_namespace(cluster: Cluster, options: JobOptions, template: Template) -> 
     """Raises NoCluster, BadInput or ClusterFailed when the API server does not answer."""
     user = cluster.user() or "somebody without a name"
     yield Check("API server", Verdict.OK, f"{cluster.server} takes us for {user}")
-    for permission in needed_permissions():
+    for permission in needed_permissions(queue=options.queue is not None):
         yield permission_check(permission, cluster.namespace, allowed=cluster.may(permission))
     found, remedy = cluster.has_namespace(), f"make it: {set_up(cluster.namespace)}"
     yield presence_check(f"namespace {cluster.namespace}", found, remedy)
@@ -103,6 +103,7 @@ def _of_namespace(cluster: Cluster, options: JobOptions, template: Template) -> 
         account = template["spec"]["template"]["spec"].get("serviceAccountName", "default")
         yield presence_check(f"service account {account}", cluster.has("serviceaccounts", account), remedy)
         yield from secret_checks(cluster, options)
+        yield from queue_checks(cluster, options, template)
     yield from node_checks(cluster, options, template)
 
 

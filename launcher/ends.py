@@ -7,9 +7,11 @@ from contract.exits import EXIT_CODES, OK
 from contract.result import Failure
 from contract.survey import Failed
 from contract.survey import State as Stored
-from launcher.objects import Complete, Job, JobFailed, Pod
+from launcher.objects import Complete, Deactivated, Job, JobFailed, Pod
 
 _DEADLINE = "DeadlineExceeded"
+_RAN_TOO_LONG = "DeactivatedDueToMaximumExecutionTimeExceeded"
+"""Kueue's word for a Job that has run longer than its label allows, all of its starts together."""
 _NODE_IS_GONE = {"DeletionByTaintManager", "DeletionByPodGC"}
 
 
@@ -40,6 +42,8 @@ def job_end(job: Job, pod: Pod | None, stored: Stored) -> Broken | None:
             return None
         case JobFailed(reason=reason) if reason == _DEADLINE:
             return TOO_LONG
+        case Deactivated(reason, message):
+            return TOO_LONG if reason == _RAN_TOO_LONG else Broken("deactivated", message, retriable=True)
     if pod is not None and not has_own_failure(stored, pod):
         return pod_end(pod)
     if (known := known_failure(stored, job)) is not None:

@@ -1,9 +1,9 @@
 """What a cluster's user decides about the Jobs: image, names, deadlines, resources."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, PositiveInt
+from pydantic import AfterValidator, Field, PositiveInt, model_validator
 from pydantic_core import PydanticCustomError
 
 from contract.cell import known_model
@@ -36,6 +36,11 @@ ObjectName = Annotated[
 Namespace = Annotated[
     str, _form(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", "a name of at most 63 small letters, digits and hyphens")
 ]
+QueueName = Annotated[
+    str,
+    _form(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?", "a name of at most 63 small letters, digits, hyphens and dots"),
+]
+"""Of an object of Kueue, which a label of the Job names."""
 Quantity = Annotated[str, _form(r"[0-9]+(\.[0-9]+)?(m|k|[MGTPE]|[KMGTPE]i)?", "an amount such as 500m, 4 or 16Gi")]
 """Of a resource."""
 
@@ -71,6 +76,10 @@ class JobOptions(Settings):
     """Secrets for the image's registry, by name."""
     secrets: tuple[ObjectName, ...] = ("emotion-grid-store",)
     """Secrets whose keys become environment variables: the store's credentials and, for gated models, HF_TOKEN."""
+    queue: QueueName | None = None
+    """Kueue's LocalQueue, in the namespace, that decides when a Job starts; None: the scheduler alone does."""
+    priority: QueueName | None = None
+    """Kueue's WorkloadPriorityClass, by which Jobs overtake and preempt others in the queue; None is priority 0."""
     attempts: int = Field(default=3, ge=1, le=10)
     """Pods of a cell that may fail, each from the start, before its Job does; evictions do not count."""
     deadline_minutes: PositiveInt = 120
@@ -83,6 +92,12 @@ class JobOptions(Settings):
     """Labels of the nodes for cells, in addition to job.yaml's."""
     per_model: dict[Annotated[str, AfterValidator(known_model)], ModelOptions] = {}
     """Needs of single models, by registered name."""
+
+    @model_validator(mode="after")
+    def _has_a_queue_for_its_priority(self) -> Self:
+        if self.priority is not None and self.queue is None:
+            raise ValueError(f"priority {self.priority} is one in a queue: name that too (--queue or LAUNCHER_QUEUE)")
+        return self
 
     @property
     def deadline_seconds(self) -> int:

@@ -25,6 +25,7 @@ PREFIX = "emotion-grid"
 RUN_LABEL = f"{PREFIX}/run"
 CELL_LABEL = f"{PREFIX}/cell"
 OWNER_LABEL = f"{PREFIX}/owner"
+QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
 FINGERPRINT_ANNOTATION = f"{PREFIX}/fingerprint"
 """Two Jobs of one name ask for the same exactly if it is equal (Task.fingerprint)."""
 IMAGE_ANNOTATION = f"{PREFIX}/image"
@@ -76,7 +77,7 @@ def job_manifest(task: Task, run: str, options: JobOptions, template: Template) 
     named = {
         "name": job_name(run, task.cell),
         "namespace": options.namespace,
-        "labels": _merged(metadata, "labels", labels),
+        "labels": _merged(metadata, "labels", labels | _queue_labels(options)),
         "annotations": _merged(metadata, "annotations", _annotations(task, parse(options.image))),
     }
     return template | {"metadata": metadata | named, "spec": _job_spec(template["spec"], labels, task, options)}
@@ -119,6 +120,18 @@ def job_labels(cell: Cell, run: str, owner: str) -> dict[str, str]:
     }
 
 
+def _queue_labels(options: JobOptions) -> dict[str, str]:
+    """Kueue's, which its pods do not get. https://kueue.sigs.k8s.io/docs/reference/labels-and-annotations/
+
+    Each time that a Job starts again its own deadline begins anew; the label's counts all of the time that it ran.
+    """
+    if options.queue is None:
+        return {}
+    priority = {"kueue.x-k8s.io/priority-class": options.priority} if options.priority else {}
+    longest = {"kueue.x-k8s.io/max-exec-time-seconds": str(options.job_deadline_seconds)}
+    return {QUEUE_LABEL: options.queue} | priority | longest
+
+
 def _annotations(task: Task, image: Reference) -> dict[str, str]:
     return {FINGERPRINT_ANNOTATION: task.fingerprint()} | ({IMAGE_ANNOTATION: image.tagged} if image.tagged else {})
 
@@ -129,6 +142,7 @@ def _job_spec(spec: Content, labels: Content, task: Task, options: JobOptions) -
     return spec | {
         "backoffLimit": options.attempts - 1,
         "activeDeadlineSeconds": options.job_deadline_seconds,
+        **({"suspend": True} if options.queue else {}),  # its queue starts it
         "template": pod
         | {
             "metadata": metadata | {"labels": _merged(metadata, "labels", labels)},

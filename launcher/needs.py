@@ -1,7 +1,7 @@
-"""What Jobs need of a cluster beyond the right to make them: secrets, and nodes that they fit on.
+"""What Jobs need of a cluster beyond the right to make them: secrets, a queue, and nodes that they fit on.
 
-The launcher's Role lets nobody read either. Who may read them otherwise hears of what is missing: from `doctor`, and
-before Jobs are made that would wait for it.
+The launcher's Role lets nobody read secrets or nodes. Who may read them otherwise hears of what is missing: from
+`doctor`, and before Jobs are made that would wait for it.
 """
 
 from collections.abc import Iterator
@@ -10,13 +10,16 @@ from itertools import chain
 from launcher.checks import Check, Verdict, gpu_check, presence_check
 from launcher.cluster import Cluster
 from launcher.job_options import JobOptions
+from launcher.kueue import LocalQueue
 from launcher.manifest import Template
+from launcher.queue_checks import local_queue_check, quota_check
 from launcher.talk import say
 
 
 def warn_of_missing(cluster: Cluster, options: JobOptions, template: Template) -> None:
     """A line for each that is known to be missing. No error: it may come while the Jobs wait."""
-    for check in chain(secret_checks(cluster, options), node_checks(cluster, options, template)):
+    checks = (secret_checks(cluster, options), queue_checks(cluster, options, template))
+    for check in chain(*checks, node_checks(cluster, options, template)):
         if check.verdict is Verdict.FAIL:
             say(f"warning: {check.name}: {check.detail}")
 
@@ -26,6 +29,22 @@ def node_checks(cluster: Cluster, options: JobOptions, template: Template) -> It
     nodes = cluster.nodes
     for model in (None, *options.per_model):
         yield gpu_check(nodes, template, options, model)
+
+
+def queue_checks(cluster: Cluster, options: JobOptions, template: Template) -> Iterator[Check]:
+    """Of Kueue's queue, its quota and the priority in it; none where the Jobs go to no queue."""
+    if options.queue is None:
+        return
+    queue = cluster.local_queue(options.queue)
+    yield local_queue_check(options.queue, queue)
+    if isinstance(queue, LocalQueue):
+        behind = cluster.cluster_queue(queue.cluster_queue)
+        for model in (None, *options.per_model):
+            yield quota_check(queue, behind, template, options, model)
+    if options.priority is not None:
+        found = cluster.has_priority_class(options.priority)
+        remedy = "make the WorkloadPriorityClass, or mend --priority or LAUNCHER_PRIORITY"
+        yield presence_check(f"priority {options.priority}", found, remedy)
 
 
 def secret_checks(cluster: Cluster, options: JobOptions) -> Iterator[Check]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from contract.task import env_name
-from launcher.manifest import CELL_LABEL, CONTAINER, FINGERPRINT_ANNOTATION, OWNER_LABEL, RUN_LABEL
+from launcher.manifest import CELL_LABEL, CONTAINER, FINGERPRINT_ANNOTATION, OWNER_LABEL, QUEUE_LABEL, RUN_LABEL
 
 JOB_NAME_LABEL = "batch.kubernetes.io/job-name"
 _RESULTS = env_name("results", "uri")
@@ -26,6 +26,26 @@ class JobFailed:
 
     reason: str
     message: str
+
+
+@dataclass(frozen=True)
+class Deactivated:
+    """Kueue let the Job go, which stays suspended for ever: it ran too long in all, or somebody told Kueue to."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
+class InQueue:
+    """What keeps a Job in its queue, in Kueue's words."""
+
+    queue: str
+    why: str
+    place: int | None = None
+    """From 1, the next one; None where it has none."""
+    admissible: bool = True
+    """Whether its turn can come: the queue is there, and open."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +69,11 @@ class Job:
     suspended: bool
     terminating: bool
     """It was deleted and is not gone yet."""
-    end: Complete | JobFailed | None
+    end: Complete | JobFailed | Deactivated | None
+    queue: str | None = None
+    """Kueue's LocalQueue that it was made for."""
+    waits: InQueue | None = None
+    """In that queue, as Kueue's side of the Job shows (kueue.py)."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +146,7 @@ def read_job(content: Content) -> Job:
         suspended=bool(content["spec"].get("suspend")),
         terminating="deletionTimestamp" in metadata,
         end=_end(status),
+        queue=labels.get(QUEUE_LABEL),
     )
 
 

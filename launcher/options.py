@@ -96,6 +96,7 @@ def _doctor(add: Add) -> None:
     doctor = add("doctor", parents=[_where()], help="say what keeps cells from running, and the remedy")
     _add_results_uri(doctor)
     _add_image_and_template(doctor)
+    _add_queue(doctor)
     _add_json(doctor)
 
 
@@ -200,6 +201,7 @@ def _price() -> Parser:
 def _jobs() -> Parser:
     options = Parser(add_help=False)
     _add_image_and_template(options)
+    _add_queue(options)
     options.add_argument("--max-cells", metavar="N", help="refuse to make more Jobs than this (default: 1000)")
     return options
 
@@ -209,6 +211,11 @@ def _add_image_and_template(options: argparse.ArgumentParser) -> None:
         "--image", metavar="NAME", help="the trainer's, by digest or tag; a tag is resolved once for a run"
     )
     options.add_argument("--template", metavar="FILE", help="a job.yaml of your own")
+
+
+def _add_queue(options: argparse.ArgumentParser) -> None:
+    options.add_argument("--queue", metavar="NAME", help="Kueue's LocalQueue for the Jobs (default: none)")
+    options.add_argument("--priority", metavar="NAME", help="their WorkloadPriorityClass in it (default: none)")
 
 
 def _work() -> Parser:

@@ -20,6 +20,8 @@ from contract.task import env_name
 from launcher.job_options import JobOptions, LabelValue, Namespace
 from launcher.talk import say
 
+_WITH_OPTIONS = ("image", "owner", "namespace", "queue", "priority")
+"""Settings that a user may not know by their variable."""
 Backend = Literal["local", "kubernetes"]
 S = TypeVar("S", bound=BaseSettings)
 
@@ -180,4 +182,4 @@ def _spell(path: tuple[str, ...], known: dict[str, Any]) -> str:
         return option
     if inside := [part for part in path[1:] if part != "[key]"]:
         return f"{variable}, {'.'.join(inside)}"
-    return f"{variable} (or {option})" if path[0] in ("image", "owner", "namespace") else variable
+    return f"{variable} (or {option})" if path[0] in _WITH_OPTIONS else variable

@@ -11,6 +11,7 @@ from contract.survey import Done, Failed, Lost, Missing, Running, Stale
 from contract.task import Task
 from launcher.ends import Broken
 from launcher.estimate import CellEstimate, Source
+from launcher.objects import InQueue
 from launcher.plan import Step
 from launcher.price import Price
 from launcher.range import Range
@@ -80,11 +81,14 @@ def status_of(state: State) -> CellStatus:
 
 
 def _status_on_cluster(
-    state: Queued | Pending | Pulling | Stuck | Started | Suspended | Held | Ending | Broken,
+    state: Queued | InQueue | Pending | Pulling | Stuck | Started | Suspended | Held | Ending | Broken,
 ) -> CellStatus:
     match state:
         case Queued(why):
             return CellStatus("queued", why, {"reason": why})
+        case InQueue(queue, why, place):
+            where = f"in queue {queue}" if place is None else f"place {place} in queue {queue}"
+            return CellStatus("queued", f"{where}: {why}", {"reason": why, "queue": queue, "place": place})
         case Pending(why):
             return CellStatus("pending", why, {"reason": why})
         case Stuck(why):

@@ -9,7 +9,7 @@ from contract.survey import State as Stored
 from contract.task import Task
 from launcher.ends import Broken, is_on_lost_node, job_end, pod_end
 from launcher.nodes import GPU
-from launcher.objects import Job, Pod
+from launcher.objects import InQueue, Job, Pod
 
 _CANNOT_PULL = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"}
 _BEING_PREPARED = {"", "ContainerCreating", "PodInitializing"}
@@ -36,7 +36,7 @@ class Pulling:
 
 @dataclass(frozen=True)
 class Stuck:
-    """A pod on its node whose container cannot be started as things are."""
+    """A container on its node, or a Job in its queue, that cannot start as things are."""
 
     why: str
 
@@ -65,7 +65,7 @@ class Ending:
     """The Job was deleted and is not gone yet."""
 
 
-State = Stored | Queued | Pending | Pulling | Stuck | Started | Suspended | Held | Ending | Broken
+State = Stored | Queued | InQueue | Pending | Pulling | Stuck | Started | Suspended | Held | Ending | Broken
 
 
 @dataclass(frozen=True)
@@ -115,10 +115,20 @@ def _state(stored: Stored, job: Job, pod: Pod | None) -> State:
     if (end := job_end(job, pod, stored)) is not None:
         return end
     if job.suspended:
-        return Suspended()
+        return _held_back(job)
     if pod is None:
         return Queued("no pod yet: the Job controller has not come to it, or the namespace's quota is used up")
     return _attempt(stored, pod)
+
+
+def _held_back(job: Job) -> InQueue | Stuck | Suspended:
+    match job.waits:
+        case None:
+            return Suspended()
+        case InQueue(queue, why, admissible=False):
+            return Stuck(f"queue {queue} does not let it in: {why}")
+        case waits:
+            return waits
 
 
 def _attempt(stored: Stored, pod: Pod) -> State:

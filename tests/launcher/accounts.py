@@ -9,7 +9,7 @@ from kubernetes import utils
 from tests.cluster.cluster import Cluster
 from tests.cluster.waiting import until
 
-ACCOUNTS = Path(__file__).parents[2] / "k8s" / "base" / "accounts.yaml"
+K8S = Path(__file__).parents[2] / "k8s"
 
 
 def launcher_user(namespace: str) -> str:
@@ -17,9 +17,9 @@ def launcher_user(namespace: str) -> str:
     return f"system:serviceaccount:{namespace}:launcher"
 
 
-def install_accounts(cluster: Cluster, namespace: str) -> None:
-    """Return when the launcher's account has its rights."""
-    documents = _documents()
+def install_accounts(cluster: Cluster, namespace: str, *, queue: bool = False) -> None:
+    """Return when the launcher's account has its rights; with those for a `queue` of Kueue's, or without."""
+    documents = _documents(queue=queue)
     for subject in (subject for each in documents for subject in each.get("subjects", ())):
         subject["namespace"] = namespace  # as kustomize does it
     utils.create_from_yaml(cluster.api, yaml_objects=documents, namespace=namespace)
@@ -27,11 +27,16 @@ def install_accounts(cluster: Cluster, namespace: str) -> None:
     until(lambda: cluster.may(user, "list", "jobs", namespace), f"{user} to have its rights")
 
 
-def granted() -> set[tuple[str, str]]:
+def granted(*, queue: bool = False) -> set[tuple[str, str]]:
     """(verb, resource) of all that the launcher's Role allows."""
-    (role,) = (each for each in _documents() if each["kind"] == "Role")
+    (role,) = (each for each in _documents(queue=queue) if each["kind"] == "Role")
     return {(verb, resource) for rule in role["rules"] for verb in rule["verbs"] for resource in rule["resources"]}
 
 
-def _documents() -> list[Any]:
-    return list(yaml.safe_load_all(ACCOUNTS.read_text()))
+def _documents(*, queue: bool) -> list[Any]:
+    documents = list(yaml.safe_load_all((K8S / "base" / "accounts.yaml").read_text()))
+    if queue:
+        (role,) = (each for each in documents if each["kind"] == "Role")
+        patch = yaml.safe_load((K8S / "components" / "kueue" / "rights.yaml").read_text())
+        role["rules"] += [change["value"] for change in patch]
+    return documents

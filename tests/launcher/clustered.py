@@ -37,10 +37,13 @@ OWNER = "somebody"
 
 
 @contextmanager
-def launcher_on(cluster: Cluster, minio: Minio, folder: Path) -> Iterator["ClusterLauncher"]:
-    """In a namespace of its own, as its own service account, on a bucket of its own, which this process sees too."""
+def launcher_on(cluster: Cluster, minio: Minio, folder: Path, *, queue: bool = False) -> Iterator["ClusterLauncher"]:
+    """In a namespace of its own, as its own service account, on a bucket of its own, which this process sees too.
+
+    With the rights for a `queue` of Kueue's, or without.
+    """
     with cluster.namespace() as namespace, pytest.MonkeyPatch.context() as patch:
-        install_accounts(cluster, namespace)
+        install_accounts(cluster, namespace, queue=queue)
         for name, value in minio.environment().items():
             patch.setenv(name, value)
         for name in ("HTTP_PROXY", "http_proxy"):

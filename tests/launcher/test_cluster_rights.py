@@ -23,7 +23,7 @@ def test_the_verbs_use_every_right_of_the_role(cluster: Cluster, clustered: Clus
     cluster.batch.delete_namespaced_job("twenty-bert-l2-n80-s0", clustered.namespace, propagation_policy="Orphan")
     _collide(clustered)
     assert "deleted" in clustered("cancel", "--yes", *only).stdout
-    assert _used(cluster, clustered.user) - EVERYBODY_MAY == granted()
+    assert used(cluster, clustered.user) - EVERYBODY_MAY == granted()
 
 
 def _collide(clustered: ClusterLauncher) -> None:
@@ -35,7 +35,7 @@ def _collide(clustered: ClusterLauncher) -> None:
     assert clustered("submit", "--yes", *only).returncode == 0
 
 
-def _used(cluster: Cluster, user: str) -> set[tuple[str, str]]:
+def used(cluster: Cluster, user: str) -> set[tuple[str, str]]:
     used = set()
     for event in cluster.audit(user):
         asked = event["objectRef"]

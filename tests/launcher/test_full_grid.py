@@ -4,11 +4,13 @@ import csv
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from contract.grid import load_grid
 from contract.revision import resolve
 from contract.store import open_store
+from contract.task import Task
 from tests.cluster.cluster import Cluster
 from tests.cluster.endings import ends, runs_on
 from tests.factories import progress, publish, success
@@ -21,19 +23,18 @@ NODES = 8
 class Trainers:
     """Stand-ins for what runs in the pods: at one look a pod reports, at the next it publishes and exits with 0."""
 
-    def __init__(self, clustered: ClusterLauncher) -> None:
+    def __init__(self, clustered: ClusterLauncher, tasks: Sequence[Task]) -> None:
         self._cluster, self._namespace = clustered.cluster, clustered.namespace
         self._store = open_store(clustered.uri)
-        self._tasks = {task.cell.id: task for task in resolve(load_grid("full").tasks(clustered.uri))}
+        self._tasks = {task.cell.id: task for task in tasks}
         self._reported: set[str] = set()
         self._ended: set[str] = set()
         self.most_at_once = 0
 
     def look(self) -> None:
-        pods = self._cluster.core.list_namespaced_pod(self._namespace).items
-        running = {
-            pod.metadata.name: pod.metadata.labels["emotion-grid/cell"] for pod in pods if pod.status.phase == "Running"
-        }
+        pods = self._cluster.core.list_namespaced_pod(self._namespace, field_selector="status.phase=Running").items
+        alive = [pod.metadata for pod in pods if pod.metadata.deletion_timestamp is None]
+        running = {metadata.name: metadata.labels["emotion-grid/cell"] for metadata in alive}
         self.most_at_once = max(self.most_at_once, len(running))
         for pod, cell in running.items():
             if pod not in self._reported:
@@ -56,7 +57,7 @@ def test_the_study_from_submit_to_report(cluster: Cluster, clustered: ClusterLau
             stderr=subprocess.PIPE,
             text=True,
         )
-        trainers = Trainers(clustered)
+        trainers = Trainers(clustered, resolve(load_grid("full").tasks(clustered.uri)))
         while watch.poll() is None:
             trainers.look()
         told, words = watch.communicate()

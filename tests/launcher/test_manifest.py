@@ -222,6 +222,8 @@ def test_a_manifest_needs_resolved_revisions():
         ({"attempts": 0}, ["attempts=0"]),
         ({"deadline_minutes": 0}, ["deadline_minutes=0"]),
         ({"deadline_hours": 1}, ["deadline_hours", "deadline_minutes"]),
+        ({"queue": "My Queue"}, ["queue=My Queue", "small letters"]),
+        ({"priority": "urgent"}, ["urgent", "--queue or LAUNCHER_QUEUE"]),
         ({"per_model": {"gpt9": {}}}, ["gpt9", "known models"]),
         ({"per_model": {"bert": {"memory": "16GB"}}}, ["memory=16GB"]),
         ({"node_selector": {"gpu": "a b"}}, ["node_selector", "a b"]),
@@ -264,6 +266,25 @@ def test_a_missing_template_is_named(tmp_path: Path):
         load_template(tmp_path / "nowhere.yaml")
 
 
+def test_without_a_queue_the_job_starts_by_itself_and_names_none():
+    job = manifest()
+    assert "suspend" not in job["spec"]
+    assert not [name for name in job["metadata"]["labels"] if "kueue" in name]
+
+
+def test_in_a_queue_the_job_is_suspended_and_only_the_job_names_it():
+    """Kueue would take a pod with its labels for one to be queued by itself."""
+    job = manifest(queue="cells", priority="urgent", attempts=2, deadline_minutes=60, queue_allowance_minutes=30)
+    assert job["spec"]["suspend"] is True
+    assert {name: value for name, value in job["metadata"]["labels"].items() if "kueue" in name} == {
+        "kueue.x-k8s.io/queue-name": "cells",
+        "kueue.x-k8s.io/priority-class": "urgent",
+        "kueue.x-k8s.io/max-exec-time-seconds": "9000",
+    }
+    assert not [name for name in job["spec"]["template"]["metadata"]["labels"] if "kueue" in name]
+    assert "kueue.x-k8s.io/priority-class" not in manifest(queue="cells")["metadata"]["labels"]
+
+
 def test_an_installed_program_brings_its_template_and_its_role(tmp_path: Path):
     """Laid out as pyproject.toml lays out the wheel, with no k8s/ beside it."""
     wheel = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
@@ -275,7 +296,7 @@ def test_an_installed_program_brings_its_template_and_its_role(tmp_path: Path):
             copy.write_bytes(file.read_bytes())
     program = (
         "import launcher.manifest as m, launcher.permissions as p;"
-        "print(m.__file__, m.load_template() and p.needed_permissions() and 'found')"
+        "print(m.__file__, m.load_template() and p.needed_permissions(queue=True) and 'found')"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert done.stdout.split() == [str(tmp_path / "launcher" / "manifest.py"), "found"]

@@ -4,6 +4,7 @@ import argparse
 import sys
 
 from contract.exits import BAD_INPUT, UNEXPECTED, BadInput, ProgramError
+from contract.redact import redacted
 
 
 class Parser(argparse.ArgumentParser):
@@ -16,5 +17,5 @@ class Parser(argparse.ArgumentParser):
 
 def tell(program: str, error: ProgramError) -> int:
     """Say what is wrong; returns 2 for the user's mistake and 1 for anything else."""
-    sys.stderr.write(f"{program}: error: {error}\n")
+    sys.stderr.write(f"{program}: error: {redacted(str(error))}\n")
     return BAD_INPUT.number if error.exit_code is BAD_INPUT else UNEXPECTED.number

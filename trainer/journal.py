@@ -14,6 +14,7 @@ from time import monotonic
 from typing import Any
 
 from contract.exits import StoreFailed
+from contract.redact import redacted
 from contract.result import Progress, encode
 from contract.store import LOG, PROGRESS, Store, attempt_key
 from contract.task import Task
@@ -45,8 +46,9 @@ class Journal:
         return int(self._training["step"])
 
     def event(self, name: str, **values: Value) -> None:
-        """Print one line, as text or JSON."""
+        """Print one line, as text or JSON, without credentials."""
         now = datetime.now(UTC)
+        values = {key: redacted(value) if isinstance(value, str) else value for key, value in values.items()}
         if self._task.log.format == "json":
             line = json.dumps({"time": now.isoformat(timespec="milliseconds"), "event": name, **values})
         else:

@@ -2,6 +2,7 @@
 
 import traceback
 
+from contract.redact import redacted
 from contract.result import Artifact, Failure, Success, artifact, encode
 from contract.store import FAILURE, Store, attempt_key, result_key
 from contract.task import Task
@@ -31,5 +32,5 @@ def publish_failure(store: Store, failure: Failure) -> None:
 
 
 def traceback_tail(error: BaseException) -> list[str]:
-    """The last lines of the error's traceback."""
-    return "".join(traceback.format_exception(error)).splitlines()[-_TRACEBACK_LINES:]
+    """The last lines of the error's traceback, without credentials."""
+    return redacted("".join(traceback.format_exception(error))).splitlines()[-_TRACEBACK_LINES:]

@@ -20,9 +20,14 @@ RUN_NAME = r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$"
 """A grid's name is the default name of its runs, and part of the names of their Jobs."""
 
 
+def is_run_name(text: str) -> bool:
+    """Whether it can stand in a key and in the name of a Job."""
+    return bool(re.fullmatch(RUN_NAME, text))
+
+
 def run_name(text: str) -> str:
     """Raises ValueError for what cannot stand in a key and in the name of a Job."""
-    if not re.fullmatch(RUN_NAME, text):
+    if not is_run_name(text):
         raise ValueError(f"{text!r} is not made of up to 40 lower-case letters, digits and inner hyphens")
     return text
 

@@ -7,6 +7,7 @@ refuses a newer schema by name, and a result whose bytes were cut or edited: eac
 import hashlib
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeVar
 
@@ -39,7 +40,8 @@ class Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class LabelMetrics(Record):
+@dataclass(frozen=True, slots=True)
+class LabelMetrics:
     """Precision, recall and F1 of one label, each in 0..1; support is its number of comments."""
 
     label: str
@@ -64,7 +66,8 @@ class Metrics(Record):
     confusion: list[list[int]]
 
 
-class Evaluation(Record):
+@dataclass(frozen=True, slots=True)
+class Evaluation:
     """One look at the validation split during training. `train_loss` is the mean since the look before."""
 
     step: int

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from contract.exits import BadInput
 from contract.explain import one_line
 from contract.result import SCHEMA
-from contract.store import Store, run_key
+from contract.store import RUNS, Reader, Store, run_key
 from contract.task import Results, Task
 
 
@@ -91,7 +91,7 @@ def check_run(store: Store, run: Run) -> None:
         raise BadInput(f"run {run.name!r} asks for something else: {difference}; choose another name with --run")
 
 
-def load_run(store: Store, name: str) -> Run | None:
+def load_run(store: Reader, name: str) -> Run | None:
     """The recorded run, or None when there is none. Raises BadInput when it cannot be read."""
     data = store.get(run_key(name))
     if data is None:
@@ -107,6 +107,6 @@ def load_run(store: Store, name: str) -> Run | None:
         ) from error
 
 
-def run_names(store: Store) -> list[str]:
+def run_names(store: Reader) -> list[str]:
     """The runs that are recorded here."""
-    return [key.removeprefix("runs/").removesuffix(".json") for key in store.list("runs/")]
+    return [key.removeprefix(RUNS).removesuffix(".json") for key in store.list(RUNS)]

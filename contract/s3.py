@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -52,6 +53,19 @@ class NoBucket(StoreFailed, BadInput):
     exit_code = BAD_INPUT
 
 
+@dataclass(frozen=True)
+class S3Place:
+    """Where the objects of a store are, for another client."""
+
+    bucket: str
+    prefix: str
+    """Ends with a slash, or is empty."""
+    endpoint: str
+    region: str
+    bucket_in_host: bool
+    """Whether the endpoint wants it in the host's name (`addressing_style = virtual`), not in the path."""
+
+
 class S3Store:
     """Objects under `s3://bucket/prefix/`. Safe to use from several threads."""
 
@@ -60,6 +74,13 @@ class S3Store:
         self._bucket = bucket
         self._prefix = f"{prefix}/" if prefix else ""
         self._client = self._connect(tries)
+
+    @property
+    def place(self) -> S3Place:
+        """As boto3 found it in its settings."""
+        meta = self._client.meta
+        style = (meta.config.s3 or {}).get("addressing_style")
+        return S3Place(self._bucket, self._prefix, meta.endpoint_url, meta.region_name, style == "virtual")
 
     def check_writable(self) -> None:
         """Raises BadInput when nothing can be written here, or when a conditional write is not honoured."""
@@ -109,7 +130,7 @@ class S3Store:
         """The same keys with size and time, which a listing brings along."""
         for found in self._listed(prefix):
             modified_at = datetime.fromisoformat(found["LastModified"])
-            yield Entry(found["Key"].removeprefix(self._prefix), found["Size"], modified_at)
+            yield Entry(found["Key"].removeprefix(self._prefix), found["Size"], modified_at, found["ETag"])
 
     def delete(self, key: str) -> None:
         """Remove it, if it is there."""

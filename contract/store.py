@@ -29,6 +29,7 @@ RESULTS = "results/"
 ATTEMPTS = "attempts/"
 PODS = "pods/"
 CHECKPOINTS = "checkpoints/"
+RUNS = "runs/"
 _UNFINISHED = ".tmp-"
 
 
@@ -54,7 +55,7 @@ def checkpoint_key(cell_id: str, fingerprint: str, attempt: str, step: int, name
 
 def run_key(run: str) -> str:
     """Where a run's request lives."""
-    return f"runs/{run}.json"
+    return f"{RUNS}{run}.json"
 
 
 def plan_key(run: str) -> str:
@@ -154,21 +155,14 @@ class Entry:
     key: str
     bytes: int
     modified_at: datetime
+    etag: str | None = None
+    """What a bucket says of the content: another content has another one. A folder says nothing."""
 
 
-class Store(Protocol):
+class Reader(Protocol):
     """Keys to bytes. Every method raises StoreFailed when the store itself fails."""
 
     uri: str
-
-    def check_writable(self) -> None:
-        """Raises BadInput when nothing can be written here."""
-
-    def publish(self, key: str, data: bytes) -> bool:
-        """Write once, whole or not at all; False when the key was there before, which then stays as it is."""
-
-    def put(self, key: str, data: bytes) -> None:
-        """Write whole or not at all, over what was there."""
 
     def get(self, key: str) -> bytes | None:
         """The bytes, or None when nothing is there."""
@@ -178,6 +172,19 @@ class Store(Protocol):
 
     def entries(self, prefix: str) -> Iterator[Entry]:
         """The same keys with what else the store knows of each."""
+
+
+class Store(Reader, Protocol):
+    """A reader that writes too."""
+
+    def check_writable(self) -> None:
+        """Raises BadInput when nothing can be written here."""
+
+    def publish(self, key: str, data: bytes) -> bool:
+        """Write once, whole or not at all; False when the key was there before, which then stays as it is."""
+
+    def put(self, key: str, data: bytes) -> None:
+        """Write whole or not at all, over what was there."""
 
     def delete(self, key: str) -> None:
         """Remove it; nothing there is no failure."""

@@ -15,7 +15,7 @@ from contract.store import (
     PROGRESS,
     RESULTS,
     AttemptFile,
-    Store,
+    Reader,
     attempt_file,
     pod_failures_by_cell,
     result_key,
@@ -109,18 +109,19 @@ class Missing:
 State = Done | Running | Lost | Failed | Stale | Missing
 
 
-def survey(tasks: Sequence[Task], store: Store) -> list[State]:
+def survey(tasks: Sequence[Task], store: Reader, results: Iterable[str] | None = None) -> list[State]:
     """The state of each task, in order. Fetches what failed, runs or went stale, and no finished result.
 
-    Attempts have many files each: they are listed only where a result is missing.
+    `results` are the keys under RESULTS, where they were listed before. Attempts have many files each: they are listed
+    only where a result is missing.
     """
-    results = results_by_cell(store.list(RESULTS))
-    found = [Done() if task.fingerprint() in results.get(task.cell.id, ()) else None for task in tasks]
-    keys = _Keys(results, *_attempts_and_pods(store)) if None in found else _Keys(results, {}, {})
+    results_of = results_by_cell(store.list(RESULTS) if results is None else results)
+    found = [Done() if task.fingerprint() in results_of.get(task.cell.id, ()) else None for task in tasks]
+    keys = _Keys(results_of, *_attempts_and_pods(store)) if None in found else _Keys(results_of, {}, {})
     return [done or _unfinished(task, store, keys) for task, done in zip(tasks, found, strict=True)]
 
 
-def look(task: Task, store: Store) -> State:
+def look(task: Task, store: Reader) -> State:
     """The state of one task, from its own keys alone."""
     cell_id, fingerprint = task.cell.id, task.fingerprint()
     results = results_by_cell(store.list(f"{RESULTS}{cell_id}/"))
@@ -147,7 +148,7 @@ class _Keys:
     pods: Pods
 
 
-def _attempts_and_pods(store: Store, place: str = "") -> tuple[Attempts, Pods]:
+def _attempts_and_pods(store: Reader, place: str = "") -> tuple[Attempts, Pods]:
     return _latest_attempts(store.list(f"{ATTEMPTS}{place}")), pod_failures_by_cell(store.list(f"{PODS}{place}"))
 
 
@@ -158,7 +159,7 @@ def _latest_attempts(keys: Iterable[str]) -> Attempts:
     return {cell: attempts[max(attempts)] for cell, attempts in by_attempt.items()}
 
 
-def _unfinished(task: Task, store: Store, keys: _Keys) -> State:
+def _unfinished(task: Task, store: Reader, keys: _Keys) -> State:
     place = task.cell.id, task.fingerprint()
     attempted = _attempted(store, keys.attempts[place]) if place in keys.attempts else None
     if (tried := _tried(attempted, _latest_pod_failure(store, keys.pods.get(place, ())))) is not None:
@@ -188,7 +189,7 @@ def _last_word(attempted: Attempted | None) -> tuple[datetime | None, Progress |
             return None, None
 
 
-def _attempted(store: Store, files: dict[str, AttemptFile]) -> Attempted:
+def _attempted(store: Reader, files: dict[str, AttemptFile]) -> Attempted:
     failure = _read_file(store, files, FAILURE, Failure)
     if failure is not None:
         return Failed(failure)
@@ -198,16 +199,16 @@ def _attempted(store: Store, files: dict[str, AttemptFile]) -> Attempted:
     return Lost(progress)
 
 
-def _latest_pod_failure(store: Store, keys: Sequence[str]) -> PodFailure | None:
+def _latest_pod_failure(store: Reader, keys: Sequence[str]) -> PodFailure | None:
     failures = filter(None, (_read(store, key, PodFailure) for key in keys))
     return max(failures, key=lambda failure: failure.ended_at, default=None)
 
 
-def _read_file(store: Store, files: dict[str, AttemptFile], name: str, kind: type[T]) -> T | None:
+def _read_file(store: Reader, files: dict[str, AttemptFile], name: str, kind: type[T]) -> T | None:
     return _read(store, files[name].key, kind) if name in files else None
 
 
-def _read(store: Store, key: str, kind: type[T]) -> T | None:
+def _read(store: Reader, key: str, kind: type[T]) -> T | None:
     data = store.get(key)
     try:
         return decode(data, kind) if data is not None else None
@@ -215,12 +216,12 @@ def _read(store: Store, key: str, kind: type[T]) -> T | None:
         return None
 
 
-def _stale(store: Store, task: Task, fingerprints: Sequence[str]) -> Stale:
+def _stale(store: Reader, task: Task, fingerprints: Sequence[str]) -> Stale:
     found = (Stale(_changes(store, task, fingerprint), fingerprint) for fingerprint in fingerprints)
     return min((stale for stale in found if stale.changes), key=lambda stale: len(stale.changes), default=Stale({}))
 
 
-def _changes(store: Store, task: Task, fingerprint: str) -> Changes:
+def _changes(store: Reader, task: Task, fingerprint: str) -> Changes:
     data = store.get(result_key(task.cell.id, fingerprint))
     try:
         then = decode(data, Success).fingerprint_fields if data is not None else {}

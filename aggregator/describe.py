@@ -2,7 +2,8 @@
 
 from typing import Literal
 
-from aggregator.collect import Damaged, Outcome
+from aggregator.collect import Outcome
+from aggregator.results import Damaged
 from contract.result import Failure, Progress, Success
 from contract.store import LOG, PROGRESS, attempt_key
 from contract.survey import Failed, Lost, Missing, Running, Stale

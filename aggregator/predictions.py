@@ -13,9 +13,10 @@ from functools import cached_property, partial
 import numpy as np
 from numpy.typing import NDArray
 
+from aggregator.progress import Watch, unwatched
 from aggregator.resample import Values, draw_comments
 from contract.result import Split, Success, artifact
-from contract.store import PREDICTIONS, Store
+from contract.store import PREDICTIONS, Reader
 
 _READERS = 16
 _MOST_BYTES = 16 * 2**20
@@ -47,14 +48,14 @@ Predictions = Mapping[str, Answers | Refused]
 """Fingerprint of a finished cell -> its answers."""
 
 
-def read_predictions(successes: Sequence[Success], store: Store) -> Predictions:
+def read_predictions(successes: Sequence[Success], store: Reader, watch: Watch = unwatched) -> Predictions:
     """The answers of every finished cell. Raises StoreFailed when the store itself cannot be read."""
     with ThreadPoolExecutor(_READERS) as readers:
-        found = readers.map(partial(_read, store), successes)
+        found = watch(readers.map(partial(_read, store), successes), "predictions", len(successes))
         return {success.fingerprint: answers for success, answers in zip(successes, found, strict=True)}
 
 
-def _read(store: Store, success: Success) -> Answers | Refused:
+def _read(store: Reader, success: Success) -> Answers | Refused:
     listed = success.artifacts.get(PREDICTIONS)
     if listed is None:
         return Refused(f"its result lists no {PREDICTIONS}")

@@ -1,86 +1,175 @@
-"""The verbs: report."""
+"""The verbs: report, pull, compare, show, export."""
 
 import argparse
-import json
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from aggregator.expected import expected
-from contract.command_line import Parser, tell
-from contract.exits import INCOMPLETE, OK, ExitCode, ProgramError
-from contract.store import open_store
+from aggregator.expected import Expected, expected, named
+from aggregator.options import parser
+from aggregator.progress import in_terminal
+from aggregator.talk import out, print_json, say
+from contract.command_line import tell
+from contract.exits import INCOMPLETE, OK, BadInput, ExitCode, ProgramError
+from contract.store import DirStore, Reader
 
 if TYPE_CHECKING:
+    from aggregator.collect import Outcome
     from aggregator.report import Report
+    from aggregator.versus import Side
 
-_EPILOG = """example:
-  python -m aggregator report --grid full --results-uri results --out report
-
-exit codes: 0 complete; 2 usage or bad input; 3 cells are missing or failed, the report is written; 1 anything else"""
+_INTERRUPTED = 130
+"""128 + SIGINT, as shells have it."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code. A user's mistake is one line on stderr."""
+    verbs: dict[str, Callable[[argparse.Namespace, Reader], ExitCode]] = {
+        "report": report_verb,
+        "pull": pull_verb,
+        "compare": compare_verb,
+        "show": show_verb,
+        "export": export_verb,
+    }
     try:
-        return report_verb(_parser().parse_args(argv)).number
+        args = parser().parse_args(argv)
+        return verbs[args.verb](args, _open(args.results_uri)).number
     except ProgramError as error:
         return tell("aggregator", error)
+    except KeyboardInterrupt:
+        say("interrupted; the same command starts again")
+        return _INTERRUPTED
 
 
-def report_verb(args: argparse.Namespace) -> ExitCode:
+# Numbers, drawings and obstore take seconds to load; a mistake on the command line is told before.
+
+
+def report_verb(args: argparse.Namespace, store: Reader) -> ExitCode:
     """Collect what is there, write the report, say what is not there."""
-    store = open_store(args.results_uri)
     asked = expected(args.grid, args.run, store)
 
-    # Drawing libraries take seconds to load; a mistake on the command line is told before.
-    from aggregator.collect import Damaged, collect
     from aggregator.files import write_report
     from aggregator.predictions import read_predictions
     from aggregator.report import finished, make_report
 
-    outcomes = collect(asked.tasks, store)
-    for damaged in (outcome for outcome in outcomes if isinstance(outcome, Damaged)):
-        sys.stderr.write(f"refused {damaged.key}: {damaged.reason}\n")
-    report = make_report(asked, outcomes, read_predictions(finished(outcomes), store))
+    outcomes = _collected(asked, store)
+    report = make_report(asked, outcomes, read_predictions(finished(outcomes), store, in_terminal))
     files = write_report(report, args.out, figures=args.figures)
-    show = _as_json if args.json else _in_words
-    sys.stdout.write(show(report, files))
+    if args.json:
+        print_json(_report_document(report, files))
+    else:
+        out(_report_text(report, files))
     return OK if report.complete else INCOMPLETE
 
 
-def _as_json(report: "Report", files: Sequence[Path]) -> str:
-    document = {
+def pull_verb(args: argparse.Namespace, store: Reader) -> ExitCode:
+    """Copy what is new."""
+    from aggregator.pull import pull
+
+    into = DirStore(args.out)
+    if into.uri == store.uri:
+        raise BadInput(f"--out {args.out} is the store itself")
+    into.check_writable()
+    pulled = pull(store, into, in_terminal)
+    if args.json:
+        print_json({"from": store.uri, "to": into.uri, **vars(pulled)})
+    else:
+        out(f"{pulled.copied} files copied, {pulled.bytes} bytes; {pulled.unchanged} were there\n{into.uri}")
+    return OK
+
+
+def compare_verb(args: argparse.Namespace, store: Reader) -> ExitCode:
+    """Say what changed from A to B."""
+    other = _open(args.other_uri) if args.other_uri else store
+    asked, asked_of_other = named(args.a, store), named(args.b, other)
+
+    from aggregator.tell import versus_document, versus_text
+    from aggregator.versus import versus
+
+    found = versus(_side(asked, store), _side(asked_of_other, other))
+    if args.json:
+        print_json(versus_document(found))
+    else:
+        out(versus_text(found))
+    return OK if found.complete else INCOMPLETE
+
+
+def show_verb(args: argparse.Namespace, store: Reader) -> ExitCode:
+    """Show one cell."""
+    task = expected(args.grid, args.run, store).task(args.cell)
+
+    from aggregator.collect import collect
+    from aggregator.report import finished
+    from aggregator.tell import cell_document, cell_text
+
+    (outcome,) = collect([task], store)
+    if args.json:
+        print_json(cell_document(task, outcome))
+    else:
+        out(cell_text(task, outcome))
+    return OK if finished([outcome]) else INCOMPLETE
+
+
+def export_verb(args: argparse.Namespace, store: Reader) -> ExitCode:
+    """Write a finished cell's adapter and model card."""
+    task = expected(args.grid, args.run, store).task(args.cell)
+
+    from aggregator.collect import collect
+    from aggregator.describe import detail_of, status_of
+    from aggregator.export import export
+    from aggregator.report import finished
+
+    (outcome,) = collect([task], store)
+    if not (done := finished([outcome])):
+        say(f"{args.cell} is not done, so there is no adapter: {status_of(outcome)} {detail_of(outcome)}".rstrip())
+        return INCOMPLETE
+    files = export(done[0], store, args.out)
+    if args.json:
+        print_json({"cell": args.cell, "files": [str(path) for path in files]})
+    else:
+        out("\n".join(map(str, files)))
+    return OK
+
+
+def _open(uri: str) -> Reader:
+    if not uri.startswith("s3:"):
+        from contract.store import open_store
+
+        return open_store(uri)
+    from aggregator.reader import open_reader
+
+    return open_reader(uri)
+
+
+def _side(asked: Expected, store: Reader) -> "Side":
+    from aggregator.predictions import read_predictions
+    from aggregator.report import finished
+    from aggregator.versus import Side
+
+    outcomes = _collected(asked, store)
+    return Side(asked, store.uri, outcomes, read_predictions(finished(outcomes), store, in_terminal))
+
+
+def _collected(asked: Expected, store: Reader) -> "list[Outcome]":
+    from aggregator.collect import collect
+    from aggregator.results import Damaged
+
+    outcomes = collect(asked.tasks, store, in_terminal)
+    for damaged in (outcome for outcome in outcomes if isinstance(outcome, Damaged)):
+        say(f"refused {damaged.key}: {damaged.reason}")
+    return outcomes
+
+
+def _report_document(report: "Report", files: Sequence[Path]) -> dict[str, Any]:
+    return {
         "run": report.expected.run,
         "complete": report.complete,
         "totals": report.totals,
         "files": [str(path) for path in files],
     }
-    return json.dumps(document, indent=1) + "\n"
 
 
-def _in_words(report: "Report", files: Sequence[Path]) -> str:
+def _report_text(report: "Report", files: Sequence[Path]) -> str:
     totals = ", ".join(f"{count} {status}" for status, count in report.totals.items())
     page = next(path for path in files if path.suffix == ".html")
-    return f"{len(report.table)} cells: {totals}\n{page}\n"
-
-
-def _parser() -> argparse.ArgumentParser:
-    root = Parser(
-        prog="aggregator",
-        description="Turns results into a report and its heatmap.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    verbs = root.add_subparsers(dest="verb", required=True, metavar="VERB")
-    report = verbs.add_parser("report", help="heatmap, tables and a self-contained page")
-    report.add_argument("--grid", metavar="NAME|FILE", help="expected cells: smoke, demo, full or a YAML file")
-    report.add_argument("--run", metavar="NAME", help="a run that submit recorded (default: the grid's name)")
-    report.add_argument(
-        "--results-uri", metavar="URI", default="results", help="a folder or s3://bucket/prefix, default: results"
-    )
-    report.add_argument("--out", metavar="FOLDER", type=Path, default=Path("report"), help="default: report")
-    report.add_argument("--figures", action="store_true", help="every figure as PNG and SVG, not the heatmap alone")
-    report.add_argument("--json", action="store_true", help="machine-readable summary on stdout")
-    return root
+    return f"{len(report.table)} cells: {totals}\n{page}"

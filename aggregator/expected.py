@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
 
 from contract.exits import BadInput
-from contract.grid import load_grid
+from contract.grid import is_run_name, load_grid, named_grids
 from contract.revision import resolve
 from contract.run import load_run, run_names
-from contract.store import Store
+from contract.store import Reader
 from contract.task import Task
 
 
@@ -22,8 +24,16 @@ class Expected:
     option: str
     """The command line option that leads to these tasks."""
 
+    def task(self, cell_id: str) -> Task:
+        """Raises BadInput, with the nearest ids, when the run has no such cell."""
+        by_id = {task.cell.id: task for task in self.tasks}
+        if cell_id not in by_id:
+            near = get_close_matches(cell_id, by_id, cutoff=0.5) or list(by_id)[:3]
+            raise BadInput(f"no cell {cell_id!r} in run {self.run!r}; it has {len(by_id)}, such as {', '.join(near)}")
+        return by_id[cell_id]
 
-def expected(grid: str | None, run: str | None, store: Store) -> Expected:
+
+def expected(grid: str | None, run: str | None, store: Reader) -> Expected:
     """Raises BadInput when neither is given, the grid is bad, or `run` is named and was not recorded.
 
     A named run without a record is refused even beside a grid: what its `submit` set is not known, and cells of other
@@ -38,3 +48,15 @@ def expected(grid: str | None, run: str | None, store: Store) -> Expected:
         recorded = ", ".join(run_names(store)) or "none"
         raise BadInput(f"no run {run!r} is recorded at {store.uri}; recorded runs: {recorded}")
     return Expected(name, resolve(load_grid(str(grid)).tasks(store.uri)), recorded=False, option=f"--grid {grid}")
+
+
+def named(name: str, store: Reader) -> Expected:
+    """The run of that name, else the grid. Raises BadInput when there is neither."""
+    if is_run_name(name) and load_run(store, name):
+        return expected(None, name, store)
+    if name in named_grids() or Path(name).exists():
+        return expected(name, None, store)
+    recorded = ", ".join(run_names(store)) or "none"
+    raise BadInput(
+        f"{name!r} is no run recorded at {store.uri} ({recorded}), no named grid ({', '.join(named_grids())}), no file"
+    )

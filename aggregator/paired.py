@@ -71,19 +71,20 @@ def families(test: Boxes, predictions: Predictions, marks: Marks) -> list[Family
 
 def _family(subset: Subset, test: Boxes, predictions: Predictions) -> Family:
     here = {model: box for (model, place), box in test.items() if place == subset and box.done}
-    answers = {model: _answers(box, predictions) for model, box in here.items()}
-    found = (_pair(first, second, answers[first], answers[second]) for first, second in combinations(here, 2))
-    pairs = corrected([pair for pair in found if pair])
+    answers = {model: answers_of(box, predictions) for model, box in here.items()}
+    found = (pair(first, second, answers[first], answers[second]) for first, second in combinations(here, 2))
+    pairs = corrected([both for both in found if both])
     means = {model: box.mean or 0.0 for model, box in here.items()}
     return Family(subset, pairs, _left_out(here, pairs, predictions), _best(pairs, means))
 
 
-def _answers(box: Box, predictions: Predictions) -> BySeed:
+def answers_of(box: Box, predictions: Predictions) -> BySeed:
+    """Those of its finished seeds that can be used."""
     found = {success.cell.seed: predictions[success.fingerprint] for success in box.done}
     return {seed: answers for seed, answers in found.items() if isinstance(answers, Answers)}
 
 
-def _pair(first: str, second: str, of_first: BySeed, of_second: BySeed) -> Pair | None:
+def pair(first: str, second: str, of_first: BySeed, of_second: BySeed) -> Pair | None:
     """Before correction; None when the two have not answered the same comments under any seed."""
     alike = [seed for seed in of_first if seed in of_second and of_first[seed].ids == of_second[seed].ids]
     shared = [seed for seed in alike if of_first[seed].ids == of_first[alike[0]].ids]

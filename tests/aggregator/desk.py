@@ -48,6 +48,14 @@ class Desk:
         which = ["--grid", str(self._grid_file)] if grid else []
         return main(["report", *which, "--results-uri", self.store.uri, "--out", str(self.out), *options])
 
+    def run(self, verb: str, *arguments: str) -> int:
+        """The exit code of another verb."""
+        return main([verb, *arguments, "--results-uri", self.store.uri])
+
+    @property
+    def grid_file(self) -> str:
+        return str(self._grid_file)
+
     def rows(self) -> list[dict[str, str]]:
         with (self.out / "results.csv").open(newline="") as stream:
             return list(csv.DictReader(stream))

@@ -1,0 +1,20 @@
+"""Results on stdout, everything else on stderr."""
+
+import json
+import sys
+from typing import Any
+
+
+def out(text: str) -> None:
+    """A line of the result."""
+    sys.stdout.write(f"{text}\n")
+
+
+def print_json(document: dict[str, Any]) -> None:
+    """For machines, alone on stdout."""
+    out(json.dumps(document, indent=1))
+
+
+def say(text: str) -> None:
+    """A line about what happens."""
+    sys.stderr.write(f"{text}\n")

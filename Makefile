@@ -6,8 +6,8 @@ READY := .venv/.ready
 WEIGHTS := .venv/weights
 JOBS ?= 2
 
-.PHONY: help demo test faults binaries cluster image base-image image-test e2e image-scan bench-image bench-launcher lint \
-  format lock clean
+.PHONY: help demo test faults binaries cluster image base-image image-test e2e image-scan bench-image bench-launcher \
+  bench-report lint format lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -33,6 +33,9 @@ cluster: $(READY) ## start the tests' Kubernetes cluster and object store for yo
 
 bench-launcher: $(READY) binaries ## measure the launcher with 5,000 cells beside the bare requests (docs/benchmarks.md)
 	@$(BIN)/python -m benchmarks.launcher
+
+bench-report: $(READY) binaries ## measure how fast 10,000 results are read from a bucket (docs/benchmarks.md)
+	@$(BIN)/python -m benchmarks.report
 
 image: ## build the image of one cell; IMAGE=, BASE_IMAGE=, PLATFORM=, PRUNE=no (image/README.md)
 	@$(PYTHON) -m image build

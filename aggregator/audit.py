@@ -48,6 +48,7 @@ def audit(successes: Sequence[Success]) -> list[Finding]:
         _alike("Code", successes, lambda s: s.provenance.code_version, _everywhere),
         _alike("Libraries", successes, _varying(lambda s: s.provenance.versions, successes), _everywhere),
         _alike("Device", successes, lambda s: s.provenance.device or "unknown", _everywhere),
+        _true("Publication", successes, _published_once, "Each result was published once and could not be overwritten"),
         _alike("End of the training", successes, lambda s: s.training.stop, _everywhere),
         _alike("Course of the training", successes, _course, _everywhere),
     ]
@@ -141,6 +142,10 @@ def _compute_type(success: Success) -> str:
 
 def _course(success: Success) -> str:
     return "in one go" if success.training.resumed_from_step is None else "resumed from a checkpoint"
+
+
+def _published_once(success: Success) -> bool:
+    return not success.unsafe_store
 
 
 def _balanced(success: Success) -> bool:

@@ -104,9 +104,10 @@ class Grid(BaseModel):
                     raise ValueError(f"exclude: {name}={value} is not in this grid: {', '.join(map(str, axes[name]))}")
         return self
 
-    def tasks(self, results_uri: str) -> list[Task]:
+    def tasks(self, results_uri: str, *, unsafe: bool = False) -> list[Task]:
         """One task a cell, models outermost, seeds innermost. Raises BadInput on the first cell that cannot be."""
-        settings = {model: self._settings(model) | {"results": Results(uri=results_uri)} for model in self.models}
+        results = Results(uri=results_uri, unsafe=unsafe)
+        settings = {model: self._settings(model) | {"results": results} for model in self.models}
         tasks = [
             self._task(settings[model], model=model, labels=labels, samples=samples, seed=seed)
             for model, labels, samples, seed in product(self.models, self.labels, self.samples, self.seeds)

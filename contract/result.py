@@ -188,6 +188,8 @@ class Success(Document):
     start_up_seconds: float
     """From process start to the attempt's first optimizer step."""
     provenance: Provenance
+    unsafe_store: bool = False
+    """Whether it was published under RESULTS_UNSAFE, without conditional writes: it may have replaced another's."""
     artifacts: dict[str, Artifact]
     """By file name: adapter, predictions, log."""
 

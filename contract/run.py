@@ -39,13 +39,14 @@ class Run(BaseModel):
         content = tuple(task.model_dump(mode="json", exclude={"results", "log"}, exclude_none=True) for task in tasks)
         return cls(name=name, tasks=content, fingerprints={task.cell.id: task.fingerprint() for task in tasks})
 
-    def resolved_tasks(self, results_uri: str) -> list[Task]:
+    def resolved_tasks(self, results_uri: str, *, unsafe: bool = False) -> list[Task]:
         """The tasks as they were asked for, under their recorded fingerprints, with their results at `results_uri`.
 
         Raises BadInput where this version of the program does not know a setting or a model any more.
         """
         try:
-            tasks = [Task.model_validate(task | {"results": Results(uri=results_uri)}) for task in self.tasks]
+            results = Results(uri=results_uri, unsafe=unsafe)
+            tasks = [Task.model_validate(task | {"results": results}) for task in self.tasks]
         except ValidationError as error:
             raise BadInput(f"{run_key(self.name)}: {one_line(error, Task)}") from error
         return [_under(self.fingerprints.get(task.cell.id), task) for task in tasks]

@@ -1,56 +1,44 @@
 """A bucket as the results store: whatever speaks S3 and honours conditional writes.
 
 Endpoint, region, credentials and CA are boto3's standard settings: `AWS_ENDPOINT_URL`, `AWS_DEFAULT_REGION`,
-`AWS_PROFILE`, ...
+`AWS_PROFILE`, `AWS_ROLE_ARN` with `AWS_WEB_IDENTITY_TOKEN_FILE`, `AWS_CA_BUNDLE`, ... Why requests are repeated as they
+are: docs/decisions/0015-object-store.md.
 """
 
+import base64
+import hashlib
+import io
+import logging
 import random
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from contract.exits import BAD_INPUT, BadInput, StoreFailed
+from contract.exits import BadInput, StoreFailed
+from contract.s3_errors import CONDITIONAL_WRITES, Misconfigured, code_of, is_mistake, reason
 from contract.store import Entry
 
 _CONNECTIONS = 64
 """One GET of a small object costs its latency: 64 at a time are 20 times as many a second as one."""
-_CONNECT_SECONDS, _READ_SECONDS = 5, 60
-TRIES = 6
-"""Of a request, in about half a minute."""
+_CONNECT_SECONDS, _READ_SECONDS = 5, 30
+TRIES = 10
+"""Of a request. Their pauses outlast a restart of the store; with every timeout a request ends within seven minutes."""
+_READS = 3
+"""Of an object whose bytes were cut or changed on their way, which botocore does not ask for again."""
 _CONFLICTS = 8
+_PART_BYTES = 16 * 2**20
+"""What is larger goes in parts, each of which is repeated by itself."""
+
 _HELD = {"PreconditionFailed", "412"}
 _ABSENT = {"NoSuchKey", "404"}
 _CONFLICT = {"ConditionalRequestConflict", "OperationAborted", "409"}
-
-_REMEDIES = {
-    "AccessDenied": "these credentials need s3:ListBucket, s3:GetObject, s3:PutObject and s3:DeleteObject there",
-    "InvalidAccessKeyId": "check AWS_ACCESS_KEY_ID",
-    "SignatureDoesNotMatch": "check AWS_SECRET_ACCESS_KEY",
-    "ExpiredToken": "renew the credentials",
-    "RequestTimeTooSkewed": "set the clock of this machine",
-    "AuthorizationHeaderMalformed": "set AWS_DEFAULT_REGION to the bucket's region",
-    "PermanentRedirect": "set AWS_DEFAULT_REGION to the bucket's region",
-    "NoRegionError": "set AWS_DEFAULT_REGION",
-    "NoCredentialsError": "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE",
-    "PartialCredentialsError": "set both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
-    "ProfileNotFound": "check AWS_PROFILE",
-    "EndpointConnectionError": "check AWS_ENDPOINT_URL and the network",
-    "ConnectTimeoutError": "check AWS_ENDPOINT_URL and the network",
-    "SSLError": "give the store's CA with AWS_CA_BUNDLE",
-    "InvalidBucketName": "bucket names have 3 to 63 lower-case letters, digits, dots and hyphens",
-    "ParamValidationError": "bucket names have 3 to 63 lower-case letters, digits, dots and hyphens",
-}
-"""Mistakes of a set-up by the error's code or class, and the way out of each."""
-
-
-class NoBucket(StoreFailed, BadInput):
-    """The bucket is not there, whatever is asked of it: for whoever writes a failure, for the user a mistake."""
-
-    exit_code = BAD_INPUT
+_SPOILT = {"BadDigest", "IncompleteBody", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch"}
+"""The store's words for bytes that did not arrive as they were sent."""
+_SHA256 = "sha256"
 
 
 @dataclass(frozen=True)
@@ -67,13 +55,19 @@ class S3Place:
 
 
 class S3Store:
-    """Objects under `s3://bucket/prefix/`. Safe to use from several threads."""
+    """Objects under `s3://bucket/prefix/`. Safe to use from several threads.
 
-    def __init__(self, bucket: str, prefix: str, tries: int = TRIES) -> None:
+    With `unsafe` it does without conditional writes: of two attempts that publish in the same moment both may believe
+    to be the first, and the later one stays.
+    """
+
+    def __init__(self, bucket: str, prefix: str, tries: int = TRIES, *, unsafe: bool = False) -> None:
         self.uri = f"s3://{bucket}/{prefix}".rstrip("/")
+        self.unsafe = unsafe
         self._bucket = bucket
         self._prefix = f"{prefix}/" if prefix else ""
-        self._client = self._connect(tries)
+        self._has_answered = False
+        self._client = self._connected(tries)
 
     @property
     def place(self) -> S3Place:
@@ -85,42 +79,53 @@ class S3Store:
     def check_writable(self) -> None:
         """Raises BadInput when nothing can be written here, or when a conditional write is not honoured."""
         key = f".probe-{uuid4().hex}"
-        with self._as_bad_input():
+        with self._before_any_work():
             once, again = self.publish(key, b"probe"), self.publish(key, b"probe again")
             self.delete(key)
         if not once or again:
             raise BadInput(
                 f"RESULTS_URI={self.uri} ignores If-None-Match: two attempts could overwrite each other's result; "
-                "use a store with conditional writes"
+                f"{CONDITIONAL_WRITES}"
             )
 
     def publish(self, key: str, data: bytes) -> bool:
         """Write once; False when somebody was first."""
+        if self.unsafe:
+            return self._publish_unsafely(key, data)
         for attempt in range(_CONFLICTS):
             answer = self._put_if_absent(key, data)
             if answer is not None:
                 # An answer that was lost and asked for again reads like a lost race; the bytes tell.
                 return answer or self.get(key) == data
-            time.sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311
+            _pause(attempt)
         raise StoreFailed(f"cannot write {self.uri}/{key}: {_CONFLICTS} times somebody else was writing it")
 
     def put(self, key: str, data: bytes) -> None:
         """Write over what was there."""
         with self._translated("write", key):
-            self._client.put_object(Bucket=self._bucket, Key=self._prefix + key, Body=data)
+            if len(data) > _PART_BYTES:
+                self._put_in_parts(key, data)
+            else:
+                self._put_whole(key, data)
 
     def get(self, key: str) -> bytes | None:
-        """The bytes, or None."""
-        from botocore.exceptions import ClientError
+        """The bytes as they are stored, or None.
 
+        What is cut, or differs from the sha256 with which it was stored, is read again. If it stays so it was not
+        changed on its way: the digests in documents and manifests tell, as they do for a folder.
+        """
         with self._translated("read", key):
-            try:
-                body = self._client.get_object(Bucket=self._bucket, Key=self._prefix + key)["Body"]
-                return bytes(body.read())
-            except ClientError as error:
-                if _code(error) in _ABSENT:
+            for attempt in range(_READS - 1):
+                answer = self._ask_for(key)
+                if answer is None:
                     return None
-                raise
+                with suppress(*_cut_short()):
+                    data = bytes(answer["Body"].read())
+                    if answer["Metadata"].get(_SHA256) in (None, _sha256(data).hex()):
+                        return data
+                _pause(attempt)
+            answer = self._ask_for(key)
+            return None if answer is None else bytes(answer["Body"].read())
 
     def list(self, prefix: str) -> Iterator[str]:
         """The keys that begin with `prefix`, sorted, a thousand to a request."""
@@ -135,7 +140,7 @@ class S3Store:
     def delete(self, key: str) -> None:
         """Remove it, if it is there."""
         with self._translated("delete", key):
-            self._client.delete_object(Bucket=self._bucket, Key=self._prefix + key)
+            self._client.delete_object(**self._at(key))
 
     def _listed(self, prefix: str) -> Iterator[dict[str, Any]]:
         with self._translated("list", prefix):
@@ -143,68 +148,151 @@ class S3Store:
             for page in pages.paginate(Bucket=self._bucket, Prefix=self._prefix + prefix):
                 yield from page.get("Contents", [])
 
+    def _ask_for(self, key: str) -> dict[str, Any] | None:
+        from botocore.exceptions import ClientError
+
+        try:
+            return dict(self._client.get_object(**self._at(key)))
+        except ClientError as error:
+            if code_of(error) in _ABSENT:
+                return None
+            raise
+
     def _put_if_absent(self, key: str, data: bytes) -> bool | None:
         """None when another writer was in the middle of it: S3 says 409 and wants the request again."""
         from botocore.exceptions import ClientError
 
         with self._translated("write", key):
             try:
-                self._client.put_object(Bucket=self._bucket, Key=self._prefix + key, Body=data, IfNoneMatch="*")
+                self._put_whole(key, data, IfNoneMatch="*")
             except ClientError as error:
-                if _code(error) in _HELD:
+                if code_of(error) in _HELD:
                     return False
-                if _code(error) in _CONFLICT:
+                if code_of(error) in _CONFLICT:
                     return None
                 raise
         return True
 
-    def _connect(self, tries: int) -> Any:
-        import boto3
-        import botocore.session
-        from botocore.config import Config
+    def _publish_unsafely(self, key: str, data: bytes) -> bool:
+        held = self.get(key)
+        if held is None:
+            self.put(key, data)
+        return held in (None, data)
 
-        session = botocore.session.get_session()
-        # As the AWS CLI does it: botocore's own reading of each key's date takes most of a listing's time.
-        session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=str)
-        config = Config(
-            connect_timeout=_CONNECT_SECONDS,
-            read_timeout=_READ_SECONDS,
-            max_pool_connections=_CONNECTIONS,
-            retries={"mode": "standard", "total_max_attempts": tries},
+    def _put_whole(self, key: str, data: bytes, **condition: str) -> None:
+        """The store itself refuses bytes that are not those of the sha256."""
+        sha256 = _sha256(data)
+        self._client.put_object(
+            **self._at(key),
+            Body=data,
+            ChecksumSHA256=base64.b64encode(sha256).decode(),
+            Metadata={_SHA256: sha256.hex()},
+            **condition,
         )
-        with self._as_bad_input(), self._translated("reach", ""):
-            return boto3.Session(botocore_session=session).client("s3", config=config)
+
+    def _put_in_parts(self, key: str, data: bytes) -> None:
+        from boto3.s3.transfer import TransferConfig
+        from botocore.exceptions import ClientError
+
+        metadata = {_SHA256: _sha256(data).hex()}
+        try:
+            self._client.upload_fileobj(
+                io.BytesIO(data),
+                **self._at(key),
+                ExtraArgs={"ChecksumAlgorithm": "SHA256", "Metadata": metadata},
+                Config=TransferConfig(multipart_threshold=_PART_BYTES, multipart_chunksize=_PART_BYTES),
+            )
+        except ClientError as error:
+            # Where the answer to its completion was lost, the upload is no more when it is completed again.
+            if code_of(error) != "NoSuchUpload" or self._client.head_object(**self._at(key))["Metadata"] != metadata:
+                raise
+
+    def _at(self, key: str) -> dict[str, str]:
+        return {"Bucket": self._bucket, "Key": self._prefix + key}
 
     @contextmanager
     def _translated(self, verb: str, key: str) -> Iterator[None]:
+        """Until the store has answered once a mistake of the set-up is the user's; afterwards the store has changed."""
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
             yield
-        except (BotoCoreError, ClientError) as error:
-            if _code(error) == "NoSuchBucket":
-                raise NoBucket(f"{self.uri}: no such bucket; make it first") from error
+        except (BotoCoreError, ClientError, OSError) as error:
+            if code_of(error) == "NoSuchBucket" or (is_mistake(error) and not self._has_answered):
+                raise self._misconfigured(error) from error
             where = f"{self.uri}/{key}" if key else self.uri
-            raise StoreFailed(f"cannot {verb} {where}: {_reason(error)}") from error
+            raise StoreFailed(f"cannot {verb} {where}: {reason(error)}") from error
+        self._has_answered = True
 
     @contextmanager
-    def _as_bad_input(self) -> Iterator[None]:
-        """A mistake of the set-up, met before any work began, is the user's to mend."""
+    def _before_any_work(self) -> Iterator[None]:
+        """Then every mistake is the user's: a right to read is none to write."""
         try:
             yield
         except StoreFailed as error:
-            if (cause := error.__cause__) is None or _code(cause) not in _REMEDIES:
+            if error.__cause__ is None or not is_mistake(error.__cause__):
                 raise
-            raise BadInput(f"RESULTS_URI={self.uri}: {_reason(cause)}") from error
+            raise self._misconfigured(error.__cause__) from error.__cause__
+
+    def _connected(self, tries: int) -> Any:
+        from botocore.exceptions import BotoCoreError
+
+        try:
+            return _connect(tries)
+        except (BotoCoreError, ValueError) as error:  # a setting that boto3 cannot read
+            raise self._misconfigured(error) from error
+
+    def _misconfigured(self, error: BaseException) -> Misconfigured:
+        return Misconfigured(f"RESULTS_URI={self.uri}: {reason(error)}")
 
 
-def _code(error: BaseException | None) -> str:
-    """`NoSuchBucket` of an answer, `EndpointConnectionError` of a request that had none."""
-    response = getattr(error, "response", None) or {}
-    return str(response.get("Error", {}).get("Code") or type(error).__name__)
+def _connect(tries: int) -> Any:
+    """A client of boto3, which reads its settings itself."""
+    import boto3
+    import botocore.session
+    from botocore.config import Config
+
+    # What it warns of, with a traceback and on stderr, is the cause of an error that says it in a line.
+    logging.getLogger("botocore.credentials").setLevel(logging.ERROR)
+    session = botocore.session.get_session()
+    # As the AWS CLI does it: botocore's own reading of each key's date takes most of a listing's time.
+    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=str)
+    config = Config(
+        connect_timeout=_CONNECT_SECONDS,
+        read_timeout=_READ_SECONDS,
+        max_pool_connections=_CONNECTIONS,
+        retries={"mode": "adaptive", "total_max_attempts": tries},
+        response_checksum_validation="when_required",  # ours is of all parts together, and of any store
+    )
+    client = boto3.Session(botocore_session=session).client("s3", config=config)
+    client.meta.events.register("needs-retry.s3", _pause_if_spoilt(tries))
+    return client
 
 
-def _reason(error: BaseException) -> str:
-    code = _code(error)
-    remedy = f"; {_REMEDIES[code]}" if code in _REMEDIES else ""
-    return f"{' '.join(str(error).split())}{remedy}"
+def _pause_if_spoilt(tries: int) -> Callable[..., float | None]:
+    """What botocore asks after each answer: seconds until the request is repeated, None to leave it at that."""
+
+    def pause(response: tuple[Any, Mapping[str, Any]] | None, attempts: int, **_: Any) -> float | None:
+        code = response[1].get("Error", {}).get("Code") if response else None
+        return _seconds(attempts) if code in _SPOILT and attempts < tries else None
+
+    return pause
+
+
+def _cut_short() -> tuple[type[Exception], ...]:
+    from botocore.exceptions import IncompleteReadError, ReadTimeoutError, ResponseStreamingError
+
+    return IncompleteReadError, ReadTimeoutError, ResponseStreamingError
+
+
+def _pause(attempt: int) -> None:
+    time.sleep(_seconds(attempt))
+
+
+def _seconds(attempt: int) -> float:
+    """Drawn from a range that doubles with each attempt, so that racers come apart."""
+    return random.uniform(0, 0.05 * 2**attempt)  # noqa: S311
+
+
+def _sha256(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()

@@ -24,6 +24,7 @@ from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
 from contract.exits import BadInput, StoreFailed
+from contract.redact import redacted_uri
 
 RESULTS = "results/"
 ATTEMPTS = "attempts/"
@@ -163,6 +164,8 @@ class Reader(Protocol):
     """Keys to bytes. Every method raises StoreFailed when the store itself fails."""
 
     uri: str
+    unsafe: bool
+    """Whether it was opened to be used without conditional writes: two attempts might then publish one cell."""
 
     def get(self, key: str) -> bytes | None:
         """The bytes, or None when nothing is there."""
@@ -190,32 +193,41 @@ class Store(Reader, Protocol):
         """Remove it; nothing there is no failure."""
 
 
-def open_store(uri: str, tries: int | None = None) -> Store:
+def open_store(uri: str, tries: int | None = None, *, unsafe: bool = False) -> Store:
     """The store at `/path`, `file:///path` or `s3://bucket/prefix`. Raises BadInput for anything else.
 
-    `tries` of a request to a bucket before it counts as failed; None is as many as a moment's outage takes.
+    `tries` of a request to a bucket before it counts as failed; None is as many as a moment's outage takes. `unsafe`
+    lets a bucket be used whose store has no conditional writes.
     """
+    shown = f"RESULTS_URI={redacted_uri(uri)!r}"
     try:
         parts = urlsplit(uri)
     except ValueError as error:
-        raise BadInput(f"RESULTS_URI={uri!r} is neither a folder nor a URI: {error}") from error
+        raise BadInput(f"{shown} is neither a folder nor a URI") from error
     match parts.scheme:
         case "" if uri:
             return DirStore(Path(uri))
         case "file" if parts.query or parts.fragment:
-            raise BadInput(f"RESULTS_URI={uri!r}: write ? and # in the name of a folder as %3F and %23")
+            raise BadInput(f"{shown}: write ? and # in the name of a folder as %3F and %23")
         case "file" if parts.netloc in ("", "localhost") and parts.path.startswith("/"):
             return DirStore(Path(unquote(parts.path)))
+        case "s3" if {":", "@"} & set(parts.netloc):
+            raise BadInput(
+                "RESULTS_URI=s3://...: only a bucket's name may stand before the first /; credentials and endpoint are "
+                "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_ENDPOINT_URL"
+            )
         case "s3" if parts.netloc and not parts.query and not parts.fragment:
             from contract.s3 import TRIES, S3Store
 
-            return S3Store(parts.netloc, parts.path.strip("/"), tries or TRIES)
+            return S3Store(parts.netloc, parts.path.strip("/"), tries or TRIES, unsafe=unsafe)
         case _:
-            raise BadInput(f"RESULTS_URI={uri!r} is neither a folder nor file:///path nor s3://bucket/prefix")
+            raise BadInput(f"{shown} is neither a folder nor file:///path nor s3://bucket/prefix")
 
 
 class DirStore:
     """A folder. A name appears only with its whole content: written aside, synced, then linked or renamed."""
+
+    unsafe = False
 
     def __init__(self, root: Path) -> None:
         self.root = root.absolute()
@@ -228,7 +240,8 @@ class DirStore:
             self.publish(probe, b"probe")
             (self.root / probe).unlink()
         except (StoreFailed, OSError) as error:
-            raise BadInput(f"RESULTS_URI={self.uri} is not writable: {error}") from error
+            words = f"RESULTS_URI={self.uri} is not writable: {error}; mend the folder's rights, or choose another"
+            raise BadInput(words) from error
 
     def publish(self, key: str, data: bytes) -> bool:
         """Write once; False when somebody was first."""
@@ -236,7 +249,8 @@ class DirStore:
             try:
                 os.link(aside, self.root / key)
             except FileExistsError:
-                return False
+                # A network folder asks again when the answer to its LINK was lost; the bytes tell whose link it is.
+                return self.get(key) == data
             _sync_folder(aside.parent)
         return True
 

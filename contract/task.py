@@ -123,6 +123,8 @@ class Results(Settings):
 
     uri: str
     """A folder (`/path`, `file:///path`) or `s3://bucket/prefix`."""
+    unsafe: bool = False
+    """Use a bucket whose store has no conditional writes; every result then says so."""
 
 
 class Log(Settings):

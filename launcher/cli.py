@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             refuse_unheeded(vars(args), args.backend or settings.backend)
         if args.verb == "doctor":  # it opens the store itself: one that cannot be opened is a finding
             return doctor(args, settings).number
-        store = open_store(args.results_uri or settings.results_uri)
+        store = open_store(args.results_uri or settings.results_uri, unsafe=settings.results_unsafe)
         if args.verb == "gc":
             return gc(args, store).number
         return _carry_out(args, settings, store).number

@@ -39,7 +39,7 @@ def doctor(args: argparse.Namespace, settings: LauncherSettings) -> ExitCode:
     uri = args.results_uri or settings.results_uri
     on_cluster = (args.backend or settings.backend) == "kubernetes"
     checks = []
-    for check in _of_cluster(vars(args), uri) if on_cluster else _of_machine(settings, uri):
+    for check in _of_cluster(vars(args), settings, uri) if on_cluster else _of_machine(settings, uri):
         checks.append(check)
         if not args.json:
             out(f"{check.verdict:<12}  {check.name}: {check.detail}")
@@ -63,19 +63,19 @@ def _document(checks: Sequence[Check]) -> dict[str, Any]:
 def _of_machine(settings: LauncherSettings, uri: str) -> Iterator[Check]:
     """For cells that are processes of this machine."""
     yield _trainer(settings)
-    yield _store(uri, shared=False)
+    yield _store(uri, settings, shared=False)
     gpus = len(visible_gpus(os.environ))
     words = f"{gpus} in sight: a cell on each" if gpus else f"none in sight: cells on {processors()} processors"
     yield Check("GPUs", Verdict.OK, words)
 
 
-def _of_cluster(given: dict[str, Any], uri: str) -> Iterator[Check]:
+def _of_cluster(given: dict[str, Any], ours: LauncherSettings, uri: str) -> Iterator[Check]:
     """For cells that are Jobs."""
     options, settings = draft_options(given), cluster_settings(given)
     template = load_template(options.template)
     looks: list[Callable[[], list[Check]]] = [
         lambda: [image_check(options.image)],
-        lambda: [_store(uri, shared=True)],
+        lambda: [_store(uri, ours, shared=True)],
         lambda: list(_of_api_server(settings, options, template)),
     ]
     # Together: of three that do not answer nobody waits for one after the other.
@@ -127,15 +127,16 @@ def image_check(image: str) -> Check:
             return Check("image", Verdict.UNKNOWN, words)
 
 
-def _store(uri: str, *, shared: bool) -> Check:
+def _store(uri: str, settings: LauncherSettings, *, shared: bool) -> Check:
     try:
-        store = open_store(uri, tries=_STORE_TRIES)
+        store = open_store(uri, tries=_STORE_TRIES, unsafe=settings.results_unsafe)
         if shared:
             refuse_a_folder(store)
         store.check_writable()
     except ProgramError as error:
         return Check("store", Verdict.FAIL, str(error))
-    return Check("store", Verdict.OK, f"{store.uri} takes results, each once")
+    once = "but perhaps not each once: LAUNCHER_RESULTS_UNSAFE is set" if store.unsafe else "each once"
+    return Check("store", Verdict.OK, f"{store.uri} takes results, {once}")
 
 
 def _trainer(settings: LauncherSettings) -> Check:

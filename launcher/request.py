@@ -31,7 +31,7 @@ def from_grid(args: argparse.Namespace, store: Store) -> Request:
     if args.grid is None:
         raise BadInput("--grid is missing: a named grid (smoke, demo, full) or a grid file")
     grid = _with_options(load_grid(args.grid), args)
-    tasks = resolve(grid.tasks(store.uri))
+    tasks = resolve(grid.tasks(store.uri, unsafe=store.unsafe))
     return Request(args.run or grid.name, tasks, choose(tasks, args.only))
 
 
@@ -45,9 +45,9 @@ def from_run(args: argparse.Namespace, store: Store) -> Request:
     name = args.run or load_grid(args.grid).name
     run = load_run(store, name)
     if run is not None:
-        tasks = run.resolved_tasks(store.uri)
+        tasks = run.resolved_tasks(store.uri, unsafe=store.unsafe)
     elif args.grid is not None:
-        tasks = resolve(load_grid(args.grid).tasks(store.uri))
+        tasks = resolve(load_grid(args.grid).tasks(store.uri, unsafe=store.unsafe))
     else:
         raise BadInput(f"no run {name!r} at {store.uri}. {_recorded(store)}")
     return Request(name, tasks, choose(tasks, args.only))

@@ -41,6 +41,8 @@ class LauncherSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="LAUNCHER_", frozen=True)
 
     results_uri: str = "results"
+    results_unsafe: bool = False
+    """Use a bucket whose store has no conditional writes; every result then says so."""
     backend: Backend = "kubernetes"
     """Where cells run."""
     workers: PositiveInt | None = None

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Mapping
 
 from contract.exits import OK, UNEXPECTED, BadInput, ExitCode, ProgramError, StoreFailed
+from contract.redact import redacted
 from contract.result import Failure, Success, Unreadable, decode
 from contract.revision import resolve, verify
 from contract.store import Store, open_store, result_key
@@ -34,11 +35,11 @@ def main(environ: Mapping[str, str] = os.environ) -> int:
     """
     try:
         (task,) = resolve([task_from_environment(environ)])
-        store = open_store(task.results.uri)
+        store = open_store(task.results.uri, unsafe=task.results.unsafe)
         store.check_writable()
         return attempt(task, store).number
     except ProgramError as error:
-        sys.stderr.write(f"trainer: error: {error}\n")
+        sys.stderr.write(f"trainer: error: {redacted(str(error))}\n")
         return error.exit_code.number
 
 
@@ -117,7 +118,7 @@ def _prepare_environment(threads: int) -> None:
 
 def _fail(task: Task, store: Store, journal: Journal, error: BaseException) -> ExitCode:
     code = exit_code_of(error)
-    message = str(error) or type(error).__name__
+    message = redacted(str(error)) or type(error).__name__
     tail = traceback_tail(error)
     if code is UNEXPECTED:
         for line in tail:

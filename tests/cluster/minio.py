@@ -1,11 +1,14 @@
 """MinIO as the object store of a test."""
 
+import json
 import secrets
+import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from tests.cluster.certificates import Authority
 from tests.cluster.health import answers
 from tests.cluster.processes import LOOPBACK, Processes, free_ports
 
@@ -19,6 +22,7 @@ class Minio:
     endpoint: str
     user: str
     password: str = field(repr=False)
+    region: str = _REGION
 
     def environment(self) -> dict[str, str]:
         """What boto3 and other S3 clients read; they need nothing else."""
@@ -26,7 +30,30 @@ class Minio:
             "AWS_ENDPOINT_URL_S3": self.endpoint,
             "AWS_ACCESS_KEY_ID": self.user,
             "AWS_SECRET_ACCESS_KEY": self.password,
-            "AWS_DEFAULT_REGION": _REGION,
+            "AWS_DEFAULT_REGION": self.region,
+        }
+
+    def of_somebody_with(self, *actions: str) -> dict[str, str]:
+        """The environment of a user who may do this alone, such as `s3:GetObject`."""
+        import boto3
+
+        allowed = {"Effect": "Allow", "Action": list(actions), "Resource": ["arn:aws:s3:::*"]}
+        answer = boto3.client(
+            "sts",
+            endpoint_url=self.endpoint,
+            aws_access_key_id=self.user,
+            aws_secret_access_key=self.password,
+            region_name=self.region,
+        ).assume_role(
+            RoleArn="arn:minio:iam:::role/any",
+            RoleSessionName="somebody",
+            Policy=json.dumps({"Version": "2012-10-17", "Statement": [allowed]}),
+        )
+        made = answer["Credentials"]
+        return self.environment() | {
+            "AWS_ACCESS_KEY_ID": made["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": made["SecretAccessKey"],
+            "AWS_SESSION_TOKEN": made["SessionToken"],
         }
 
     def client(self) -> Any:
@@ -39,7 +66,7 @@ class Minio:
             endpoint_url=self.endpoint,
             aws_access_key_id=self.user,
             aws_secret_access_key=self.password,
-            region_name=_REGION,
+            region_name=self.region,
             config=Config(proxies={}, max_pool_connections=64),
         )
 
@@ -50,20 +77,41 @@ class Minio:
         return name
 
 
-def start_minio(binary: Path, data: Path, processes: Processes, address: str = LOOPBACK) -> Minio:
-    """Return when it serves."""
+def start_minio(
+    binary: Path,
+    data: Path,
+    processes: Processes,
+    address: str = LOOPBACK,
+    *,
+    region: str = _REGION,
+    authority: Authority | None = None,
+) -> Minio:
+    """Return when it serves: over TLS where an `authority` vouches for it."""
     data.mkdir(parents=True)
     (port,) = free_ports(1)
-    minio = Minio(f"http://{address}:{port}", f"test-{secrets.token_hex(4)}", secrets.token_urlsafe(24))
+    scheme = "https" if authority else "http"
+    user, password = f"test-{secrets.token_hex(4)}", secrets.token_urlsafe(24)
+    minio = Minio(f"{scheme}://{address}:{port}", user, password, region)
     environment = {
         "MINIO_ROOT_USER": minio.user,
         "MINIO_ROOT_PASSWORD": minio.password,
         "MINIO_BROWSER": "off",
         "MINIO_UPDATE": "off",
-        "MINIO_REGION_NAME": _REGION,
+        "MINIO_SITE_REGION": region,
     }
-    process = processes.start(
-        binary, "server", "--quiet", f"--address={address}:{port}", str(data), environment=environment
-    )
-    process.await_ready(lambda: answers(f"{minio.endpoint}/minio/health/ready"))
+    options = ["--quiet", f"--address={address}:{port}"]
+    if authority:
+        options.append(f"--certs-dir={_certificates(authority, data.parent / 'certificates', address)}")
+    context = ssl.create_default_context(cafile=authority.certificate) if authority else None
+    process = processes.start(binary, "server", *options, str(data), environment=environment)
+    process.await_ready(lambda: answers(f"{minio.endpoint}/minio/health/ready", context))
     return minio
+
+
+def _certificates(authority: Authority, folder: Path, address: str) -> Path:
+    """Under the names that MinIO looks for."""
+    folder.mkdir()
+    pair = authority.issue("minio", None, address)
+    (folder / "public.crt").write_bytes(pair.certificate.read_bytes())
+    (folder / "private.key").write_bytes(pair.key.read_bytes())
+    return folder

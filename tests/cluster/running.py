@@ -37,6 +37,15 @@ def running_minio(binaries: Mapping[str, Path], folder: Path, address: str = LOO
 
 
 @contextmanager
+def running_minio_with_tls(
+    binaries: Mapping[str, Path], folder: Path, authority: Authority, region: str
+) -> Iterator[Minio]:
+    """The same over TLS, and of a region that it insists on."""
+    with _processes(folder) as processes:
+        yield start_minio(binaries["minio"], folder / "data" / "minio", processes, region=region, authority=authority)
+
+
+@contextmanager
 def _processes(folder: Path) -> Iterator[Processes]:
     logs = folder / "logs"
     logs.mkdir(parents=True)

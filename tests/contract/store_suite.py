@@ -22,6 +22,12 @@ class StoreSuite:
         assert not store.publish("results/a/1.json", b"second")
         assert store.get("results/a/1.json") == b"first"
 
+    def test_an_answer_that_was_lost_is_no_lost_race(self, store: Store):
+        """Whoever asks again, since the answer was lost, finds its own object in the way."""
+        store.put("results/a/1.json", b"written by the request whose answer was lost")
+        assert store.publish("results/a/1.json", b"written by the request whose answer was lost")
+        assert not store.publish("results/a/1.json", b"another attempt's")
+
     def test_put_replaces_the_whole(self, store: Store):
         store.put("k", b"long before")
         store.put("k", b"now")

@@ -91,6 +91,44 @@ def test_a_uri_that_is_no_store_is_refused_in_one_line(uri: str):
     assert uri in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "s3://me:{}@bucket/prefix",
+        "s3://me:{}@bucket/prefix?x",
+        "https://me:{}@host/bucket",
+        "file://me:{}@host/x",
+        "s3://bucket/prefix?X-Amz-Signature={}",
+        "s3://[me:{}@bucket",
+    ],
+)
+def test_credentials_in_a_uri_are_refused_and_not_repeated(uri: str):
+    with pytest.raises(BadInput, match="RESULTS_URI=") as caught:
+        open_store(uri.format("t0p/secret"))
+    assert "secret" not in str(caught.value)
+
+
+def may_mount() -> bool:
+    """Whether this user may mount a file system in a namespace of its own."""
+    try:
+        return subprocess.run([*NAMESPACE, "true"], capture_output=True).returncode == 0
+    except OSError:
+        return False
+
+
+NAMESPACE = ["unshare", "--user", "--map-root-user", "--mount"]
+CHECK = "import sys; from contract.store import open_store; open_store(sys.argv[1]).check_writable()"
+
+
+@pytest.mark.skipif(not may_mount(), reason="needs user namespaces to mount read-only: sysctl or container forbid it")
+def test_a_folder_that_is_mounted_read_only(tmp_path: Path):
+    mount = f"mount --bind {tmp_path} {tmp_path} && mount -o remount,bind,ro {tmp_path}"
+    script = f"{mount} && {sys.executable} -c '{CHECK}' {tmp_path}"
+    done = subprocess.run([*NAMESPACE, "sh", "-c", script], capture_output=True, text=True, timeout=60)
+    assert f"BadInput: RESULTS_URI={tmp_path} is not writable" in done.stderr
+    assert "Read-only file system" in done.stderr
+
+
 def test_a_folder_that_cannot_be_written(tmp_path: Path):
     (tmp_path / "file").write_text("in the way")
     store = open_store(str(tmp_path / "file" / "store"))

@@ -44,6 +44,7 @@ ANOTHER_VALUE: dict[tuple[str, str], Any] = {
     ("checkpoint", "minutes"): 0.0,
     ("checkpoint", "grace_seconds"): 5.0,
     ("results", "uri"): "s3://elsewhere/x",
+    ("results", "unsafe"): True,
     ("log", "format"): "json",
     ("log", "progress_seconds"): 1.0,
 }
@@ -56,6 +57,7 @@ CANNOT_CHANGE_A_RESULT = {
     ("checkpoint", "minutes"),
     ("checkpoint", "grace_seconds"),
     ("results", "uri"),
+    ("results", "unsafe"),
     ("log", "format"),
     ("log", "progress_seconds"),
 }

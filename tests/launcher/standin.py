@@ -29,12 +29,12 @@ class Ending(IntEnum):
 
 def main() -> int:
     task = task_from_environment(os.environ)
-    store = open_store(task.results.uri)
+    store = open_store(task.results.uri, unsafe=task.results.unsafe)
     attempt = new_attempt()
     life = Path(os.environ["STANDIN_BOOK"]) / f"{attempt}.json"
     gpu = os.environ.get("CUDA_VISIBLE_DEVICES")
     story = {"cell": task.cell.id, "gpu": gpu, "began": time.time(), "ended": None, "published": False}
-    story |= {"image": os.environ.get("IMAGE")}
+    story |= {"image": os.environ.get("IMAGE"), "unsafe": task.results.unsafe}
     life.write_text(json.dumps(story))
     publish(store, progress(task, attempt=attempt).model_copy(update={"interval_seconds": 0.5}))
     time.sleep(float(os.environ.get("STANDIN_SECONDS", "0.1")))

@@ -77,7 +77,7 @@ def test_all_that_can_be_missing_is_told_at_once(administered: ClusterLauncher) 
     assert not document["healthy"]
     for name, remedy in {
         "image": "set LAUNCHER_IMAGE or give --image",
-        "store": "no such bucket; make it first",
+        "store": "bucket does not exist; make it first",
         "namespace nosuch": "OVERLAY, one with `namespace: nosuch` (k8s/README.md)",
         "GPUs": "install NVIDIA's device plugin, or add nodes",
     }.items():

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from contract.result import Success, decode
-from contract.store import DirStore, Store
+from contract.store import Store
 from tests.trainer.environment import SMALL, without_settings
 
 
@@ -44,7 +44,7 @@ def await_event(process: subprocess.Popen[str], name: str) -> str:
     raise AssertionError(f"ended without {name}: {''.join(said)}")
 
 
-def documents(store: DirStore, name: str) -> list[str]:
+def documents(store: Store, name: str) -> list[str]:
     return [key for key in store.list("attempts/") if key.endswith(name)]
 
 

@@ -1,16 +1,20 @@
-"""Trainers that are stopped, killed, frozen and overtaken, as processes: one result, as if nothing had been."""
+"""Trainers that are stopped, killed, frozen and overtaken, as processes: one result, as if nothing had been.
+
+On a bucket of a real MinIO; what a folder promises beyond it, tests/contract/ shows.
+"""
 
 import random
 import re
 import signal
 import time
-from pathlib import Path
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
 
 from contract.result import Failure, Success, decode
-from contract.store import DirStore
+from contract.store import Store, open_store
+from tests.cluster.minio import Minio
 from tests.trainer.program import await_event, documents, only, result_of, run, running
 
 CELL = {"HYPER_EPOCHS": "4", "HYPER_EARLY_STOPPING_PATIENCE": "99"}
@@ -22,21 +26,29 @@ pytestmark = pytest.mark.timeout(1200)  # five starts of the training stack, on 
 class Overtaken(NamedTuple):
     """A cell that one attempt trained undisturbed while another was frozen, which went on to its end afterwards."""
 
-    store: DirStore
+    store: Store
     published: bytes
     """The result before the late attempt went on."""
     late_code: int
     late_words: str
 
 
+@pytest.fixture(scope="module", autouse=True)
+def settings(minio: Minio) -> Iterator[None]:
+    """The environment of every program that uses MinIO."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in minio.environment().items():
+            patch.setenv(name, value)
+        yield
+
+
 @pytest.fixture(scope="module")
-def overtaken(tmp_path_factory: pytest.TempPathFactory) -> Overtaken:
-    results = tmp_path_factory.mktemp("overtaken")
-    store = DirStore(results)
-    with running(results, CHECKPOINT_MINUTES="0.1", **CELL) as late:
+def overtaken(minio: Minio, settings: None) -> Overtaken:
+    store = open_store(f"s3://{minio.new_bucket('overtaken')}/study")
+    with running(store.uri, CHECKPOINT_MINUTES="0.1", **CELL) as late:
         await_event(late, "first-step")
         late.send_signal(signal.SIGSTOP)
-        in_time = run(results, **CELL)
+        in_time = run(store.uri, **CELL)
         assert in_time.returncode == 0, in_time.stdout + in_time.stderr
         published = store.get(only(list(store.list("results/"))))
         late.send_signal(signal.SIGCONT)
@@ -44,7 +56,7 @@ def overtaken(tmp_path_factory: pytest.TempPathFactory) -> Overtaken:
     return Overtaken(store, published, late.returncode, words)
 
 
-def files(store: DirStore, success: Success) -> dict[str, bytes]:
+def files(store: Store, success: Success) -> dict[str, bytes]:
     """What the cell is worth, byte by byte; the log tells of each attempt."""
     return {name: store.get(part.key) for name, part in success.artifacts.items() if name != "log.txt"}
 
@@ -57,24 +69,24 @@ def test_a_late_attempt_overwrites_nothing_and_is_no_failure(overtaken: Overtake
     assert documents(overtaken.store, "failure.json") == []
 
 
-def test_a_cell_that_was_stopped_and_killed_ends_as_if_it_had_not_been(overtaken: Overtaken, tmp_path: Path):
-    store = DirStore(tmp_path)
-    with running(tmp_path, CHECKPOINT_MINUTES="0", **CELL) as stopped:
+def test_a_cell_that_was_stopped_and_killed_ends_as_if_it_had_not_been(overtaken: Overtaken, bucket: str):
+    store = open_store(f"s3://{bucket}/study")
+    with running(store.uri, CHECKPOINT_MINUTES="0", **CELL) as stopped:
         await_event(stopped, "first-step")
         time.sleep(MOMENTS.uniform(0, 1))
         stopped.send_signal(signal.SIGTERM)
-        stopped.communicate(timeout=120)
-    assert stopped.returncode == 15
+        words, _ = stopped.communicate(timeout=90)  # the grace period's default
+    assert stopped.returncode == 15, words
     failure = decode(store.get(only(documents(store, "failure.json"))), Failure)
     assert f"checkpoint at step {failure.last_step} saved" in failure.message
 
-    with running(tmp_path, CHECKPOINT_MINUTES="0.001", **CELL) as killed:
+    with running(store.uri, CHECKPOINT_MINUTES="0.001", **CELL) as killed:
         assert f"step={failure.last_step} " in await_event(killed, "resumed")
         saved = await_event(killed, "checkpoint-saved")
         time.sleep(MOMENTS.uniform(0, 0.5))
     assert killed.returncode == -signal.SIGKILL
 
-    done = run(tmp_path, **CELL)
+    done = run(store.uri, **CELL)
     assert (done.returncode, done.stderr) == (0, "")
     success, undisturbed = result_of(store), decode(overtaken.published, Success)
     assert undisturbed.training.resumed_from_step is None

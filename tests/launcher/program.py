@@ -34,7 +34,7 @@ class Launcher:
         self.grid_file.write_text(GRID.format(seeds=", ".join(map(str, seeds))))
 
     def command(self, verb: str, *options: str) -> list[str]:
-        grid = [] if "--run" in options or verb == "doctor" else ["--grid", str(self.grid_file)]
+        grid = [] if "--run" in options or verb in ("doctor", "gc") else ["--grid", str(self.grid_file)]
         return [sys.executable, "-m", "launcher", verb, *grid, "--results-uri", str(self.results), *options]
 
     def environment(self, seconds: float = 0.1) -> dict[str, str]:

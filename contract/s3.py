@@ -2,7 +2,7 @@
 
 Endpoint, region, credentials and CA are boto3's standard settings: `AWS_ENDPOINT_URL`, `AWS_DEFAULT_REGION`,
 `AWS_PROFILE`, `AWS_ROLE_ARN` with `AWS_WEB_IDENTITY_TOKEN_FILE`, `AWS_CA_BUNDLE`, ... Why requests are repeated as they
-are: docs/decisions/0015-object-store.md.
+are: docs/decisions/0016-object-store.md.
 """
 
 import base64

@@ -164,8 +164,6 @@ class Reader(Protocol):
     """Keys to bytes. Every method raises StoreFailed when the store itself fails."""
 
     uri: str
-    unsafe: bool
-    """Whether it was opened to be used without conditional writes: two attempts might then publish one cell."""
 
     def get(self, key: str) -> bytes | None:
         """The bytes, or None when nothing is there."""
@@ -180,8 +178,11 @@ class Reader(Protocol):
 class Store(Reader, Protocol):
     """A reader that writes too."""
 
+    unsafe: bool
+    """Whether it was opened to be used without conditional writes: two attempts might then publish one cell."""
+
     def check_writable(self) -> None:
-        """Raises BadInput when nothing can be written here."""
+        """Raises BadInput when nothing can be written here, or not once."""
 
     def publish(self, key: str, data: bytes) -> bool:
         """Write once, whole or not at all; False when the key was there before, which then stays as it is."""

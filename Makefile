@@ -46,8 +46,8 @@ base-image: ## make a base image from Debian's packages, where no registry serve
 image-test: image $(READY) ## test the image: what it holds, and a cell that it trains
 	BUILT_IMAGE=$(or $(IMAGE),emotion-grid-trainer:dev) $(BIN)/python -m pytest tests/image/test_built.py
 
-e2e: image $(READY) binaries ## cells of the image on a real node: kubelet, containerd, runc (needs root on Linux)
-	BUILT_IMAGE=$(or $(IMAGE),emotion-grid-trainer:dev) $(BIN)/python -m pytest tests/node
+e2e: image $(READY) ## a grid of the image on a real node, and all that can go wrong there (needs root on Linux)
+	BUILT_IMAGE=$(or $(IMAGE),emotion-grid-trainer:dev) $(BIN)/python -m tests.node $(BIN)/python -m pytest $(or $(TESTS),tests/node)
 
 image-scan: ## list what the image holds (CycloneDX), its licences, and what is known against it, into image-scan/
 	@$(PYTHON) -m image scan

@@ -6,7 +6,7 @@ from pathlib import Path
 import yaml
 
 from tests.cluster.binaries import KUBERNETES_VERSION, MODULES_FOLDER, Module, Program, build
-from tests.cluster.processes import Processes, free_ports
+from tests.cluster.processes import Process, Processes, free_ports
 from tests.node.network import ADDRESS
 from tests.node.runtime import Runtime
 
@@ -24,7 +24,7 @@ def kubelet_binary() -> Path:
     return build(_MODULE)["kubelet"]
 
 
-def start_kubelet(binary: Path, kubeconfig: Path, runtime: Runtime, processes: Processes) -> None:
+def start_kubelet(binary: Path, kubeconfig: Path, runtime: Runtime, processes: Processes) -> Process:
     """`kubeconfig` is the node's own. Returns at once; the node is ready some seconds later."""
     folder = runtime.folder / "kubelet"
     folder.mkdir()
@@ -32,7 +32,7 @@ def start_kubelet(binary: Path, kubeconfig: Path, runtime: Runtime, processes: P
     authority.write_bytes(_authority_of(kubeconfig))
     configuration = folder / "configuration.yaml"
     configuration.write_text(yaml.safe_dump(_configuration(authority, runtime)))
-    processes.start(
+    return processes.start(
         binary,
         f"--config={configuration}",
         f"--kubeconfig={kubeconfig}",
@@ -65,6 +65,8 @@ def _configuration(authority: Path, runtime: Runtime) -> dict[str, object]:
         "authorization": {"mode": "Webhook"},
         "containerRuntimeEndpoint": f"unix://{runtime.socket}",
         "podLogsDir": str(runtime.folder / "logs"),
+        "volumePluginDir": str(runtime.folder / "plugins"),
+        "cgroupRoot": f"/{runtime.folder.name}",
         # What the test's machine has: cgroups of version 1 without systemd, its own disk, its own firewall.
         "cgroupDriver": "cgroupfs",
         "failCgroupV1": False,

@@ -1,28 +1,21 @@
 """The node's network: one bridge, on which pods and whoever serves them meet. Nothing leads out of it."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from tests.node.images import ran
 
 ADDRESS = "10.244.77.1"
-"""Of the bridge, hence of the node and of the store that its pods reach."""
+"""Of the bridge, hence of the node and of the store that its pods reach: a kubelet may not live on loopback."""
 _SUBNET = "10.244.77.0/24"
 _BRIDGE = "emotion-grid0"
 
 
-@contextmanager
-def bridge() -> Iterator[None]:
-    """There for the length of a `with` block: a kubelet may not live on loopback."""
+def make_bridge() -> None:
+    """It goes with the enclosure."""
     ran("ip", "link", "add", _BRIDGE, "type", "bridge")
-    try:
-        ran("ip", "address", "add", f"{ADDRESS}/24", "dev", _BRIDGE)
-        ran("ip", "link", "set", _BRIDGE, "up")
-        yield
-    finally:
-        ran("ip", "link", "delete", _BRIDGE)
+    ran("ip", "address", "add", f"{ADDRESS}/24", "dev", _BRIDGE)
+    ran("ip", "link", "set", _BRIDGE, "up")
 
 
 def write_configuration(folder: Path, data: Path) -> None:

@@ -1,19 +1,14 @@
 """containerd with a state of its own, beside whatever else runs containers on the machine."""
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.cluster.failure import ClusterFailed
 from tests.cluster.processes import Processes
 from tests.cluster.waiting import until
-from tests.node.images import archive, build_pause, ran
+from tests.node.images import PAUSE, archive, archive_pause, ran
+from tests.node.needs import PLUGINS
 from tests.node.network import write_configuration
 
-_PAUSE = "localhost/emotion-grid/pause:test"
-_PLUGINS = Path("/usr/lib/cni")
-
-# Network namespaces under the state, so that all mounts lie below one folder.
 # restrict_oom_score_adj: a machine without CAP_SYS_RESOURCE may not lower a score, and every sandbox would die of it.
 _CONFIGURATION = """
 version = 2
@@ -25,7 +20,6 @@ address = "{folder}/containerd.sock"
 [plugins."io.containerd.grpc.v1.cri"]
 sandbox_image = "{pause}"
 restrict_oom_score_adj = true
-netns_mounts_under_state_dir = true
 [plugins."io.containerd.grpc.v1.cri".cni]
 bin_dir = "{plugins}"
 conf_dir = "{folder}/cni"
@@ -47,8 +41,12 @@ class Runtime:
         """Unpack an image of buildah's."""
         file = self.folder / "image.tar"
         archive(image, file)
-        self.ctr("images", "import", str(file))
+        self.take_in_archive(file)
         file.unlink()
+
+    def take_in_archive(self, file: Path) -> None:
+        """Unpack the image in it."""
+        self.ctr("images", "import", str(file))
 
     def ctr(self, *arguments: str) -> str:
         """What containerd's own client says, in the namespace of Kubernetes."""
@@ -57,16 +55,11 @@ class Runtime:
 
 def start_containerd(folder: Path, processes: Processes) -> Runtime:
     """Return when it answers and has the sandbox's image. A socket's path is short, so must be the folder's."""
-    binary = shutil.which("containerd")
-    if binary is None or not _PLUGINS.is_dir():
-        raise ClusterFailed("the real node needs containerd, runc and containernetworking-plugins")
     write_configuration(folder / "cni", folder / "addresses")
-    (folder / "config.toml").write_text(_CONFIGURATION.format(folder=folder, pause=_PAUSE, plugins=_PLUGINS))
-    process = processes.start(Path(binary), "--config", str(folder / "config.toml"))
+    (folder / "config.toml").write_text(_CONFIGURATION.format(folder=folder, pause=PAUSE, plugins=PLUGINS))
+    process = processes.start(Path("containerd"), "--config", str(folder / "config.toml"))
     runtime = Runtime(folder)
     process.await_ready(runtime.socket.exists)
-    (folder / "pause").mkdir()
-    build_pause(folder / "pause", _PAUSE)
     until(lambda: runtime.ctr("version"), "containerd to answer")
-    runtime.take_in(_PAUSE)
+    runtime.take_in_archive(archive_pause(folder / "pause"))
     return runtime

@@ -1,6 +1,7 @@
-"""`make bench-image`: how large the image is, how long a rebuild takes, how long its imports take beside the machine's.
+"""`make bench-image`: how large the image is, how long a rebuild takes, and how fast a cell of it starts.
 
-One line a figure on stdout: `FIGURE name median low high goal <= bound`; then the image's largest parts.
+One line a figure on stdout: `FIGURE name median low high goal <= bound`; then the image's largest parts. Exits with 0
+when it could measure, whether or not a goal is met.
 """
 
 import argparse
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -58,17 +59,25 @@ _PARTS = 12
 _REBUILT = "emotion-grid-trainer:bench"
 
 
+Part = Callable[[Tool, Settings, int], Iterator[Figure | str]]
+"""From a number of repetitions to lines."""
+
+
 def main() -> int:
     """Builds the image first where it is not up to date."""
-    parser = argparse.ArgumentParser(prog="python -m image.bench")
-    parser.add_argument("--repeat", type=int, default=5, help="measurements of each time (5)")
-    repeat = parser.parse_args().repeat
+    parser = argparse.ArgumentParser(prog="python -m image.bench", description=__doc__)
+    parser.add_argument("--part", choices=list(PARTS), action="append", help="only this one; repeat for more")
+    parser.add_argument("--repeat", type=int, default=3, metavar="N", help="of each time (default: 3)")
+    options = parser.parse_args()
+    if options.repeat < 1:
+        parser.error("--repeat is at least 1")
     try:
         tool, settings = find_tool(), settings_from(os.environ)
         build_image(tool, settings)
-        for line in measured(tool, settings, repeat):
-            sys.stdout.write(f"{line}\n")
-            sys.stdout.flush()
+        for part in options.part or PARTS:
+            for line in PARTS[part](tool, settings, options.repeat):
+                sys.stdout.write(f"{line}\n")
+                sys.stdout.flush()
     except ImageFailed as error:
         sys.stderr.write(f"image: error: {error}\n")
         return 1
@@ -77,15 +86,13 @@ def main() -> int:
     return 0
 
 
-def measured(tool: Tool, settings: Settings, repeat: int) -> Iterator[Figure | str]:
-    """The figures, and the parts of the image from the largest on."""
+def size(tool: Tool, settings: Settings, _: int) -> Iterator[Figure | str]:
+    """Gigabytes; and the parts from the largest on."""
     sizes = files(tool, settings.image)
     yield Figure("image-unpacked-GB", [sum(sizes.values()) / 1e9], "<= 4.9")
     yield Figure("image-zstd-GB", [compressed_bytes(tool, settings.image) / 1e9], "<= 2.7")
-    yield Figure("image-rebuild-seconds", rebuilds(repeat), "<= 5")
-    yield from starts(tool, settings.image, repeat)
-    for part, size in largest_parts(sizes):
-        yield f"{size / 1e6:7.0f} MB  {part}"
+    for part, part_bytes in largest_parts(sizes):
+        yield f"{part_bytes / 1e6:7.0f} MB  {part}"
 
 
 def files(tool: Tool, image: str) -> dict[str, int]:
@@ -124,7 +131,7 @@ def compressed_bytes(tool: Tool, image: str) -> int:
         return sum(blob.stat().st_size for blob in Path(folder).rglob("blobs/sha256/*"))
 
 
-def rebuilds(repeat: int) -> list[float]:
+def rebuilds(_: Tool, __: Settings, repeat: int) -> Iterator[Figure]:
     """Seconds of `make image` after a change of the project, each in a copy of it with another change."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "project"
@@ -132,7 +139,7 @@ def rebuilds(repeat: int) -> list[float]:
             shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
         for name in ("Dockerfile", ".dockerignore", "LICENSE", "Makefile"):
             shutil.copy(ROOT / name, copy)
-        return [rebuild(copy) for _ in range(repeat)]
+        yield Figure("image-rebuild-seconds", [rebuild(copy) for _ in range(repeat)], "<= 5")
 
 
 def rebuild(copy: Path) -> float:
@@ -145,20 +152,29 @@ def rebuild(copy: Path) -> float:
     return time.perf_counter() - start
 
 
-def starts(tool: Tool, image: str, repeat: int) -> Iterator[Figure]:
-    """In a container and, alternately, with this machine's own packages; each once before it counts."""
+def imports(tool: Tool, settings: Settings, repeat: int) -> Iterator[Figure]:
+    """Of the training stack, in a fresh process."""
+    yield from start("imports", _IMPORTS, "<= 5", tool, settings.image, repeat)
+
+
+def first_step(tool: Tool, settings: Settings, repeat: int) -> Iterator[Figure]:
+    """From the start of a small cell's process to its first training step."""
+    yield from start("first-step", _FIRST_STEP, None, tool, settings.image, repeat)
+
+
+def start(name: str, script: str, goal: str | None, tool: Tool, image: str, repeat: int) -> Iterator[Figure]:
+    """In a container and, alternately, with this machine's own packages. The first warm ones do not count."""
     with tool.container(image) as container:
         cell = ["env", "CUDA_VISIBLE_DEVICES=", *(f"{name}={value}" for name, value in SMALL.items())]
-        inside, outside = [*container, *cell, "python"], [*cell, sys.executable]
-        for name, script, goal in (("imports", _IMPORTS, "<= 5"), ("first-step", _FIRST_STEP, None)):
-            runs = {"image": partial(seconds, inside, script), "machine": partial(seconds, outside, script)}
-            warm = alternately(runs, repeat + 1)
-            yield Figure(f"{name}-image-seconds", warm["image"][1:], goal)
-            yield Figure(f"{name}-machine-seconds", warm["machine"][1:])
-            yield Figure(f"{name}-image-cold-seconds", [cold(inside, script) for _ in range(repeat)])
+        pythons = {"image": [*container, *cell, "python"], "machine": [*cell, sys.executable]}
+        cold = alternately({place: partial(cold_seconds, python, script) for place, python in pythons.items()}, repeat)
+        warm = alternately({place: partial(seconds, python, script) for place, python in pythons.items()}, repeat + 1)
+    for place in pythons:
+        yield Figure(f"{name}-{place}-cold-seconds", cold[place])
+        yield Figure(f"{name}-{place}-warm-seconds", warm[place][1:], goal if place == "image" else None)
 
 
-def cold(python: list[str], script: str) -> float:
+def cold_seconds(python: list[str], script: str) -> float:
     """As `seconds`, with nothing of the packages in memory."""
     subprocess.run([*python, "-c", _FORGET], check=True)
     return seconds(python, script)
@@ -169,6 +185,8 @@ def seconds(python: list[str], script: str) -> float:
     done = subprocess.run([*python, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     return float(done.stdout)
 
+
+PARTS: dict[str, Part] = {"size": size, "rebuild": rebuilds, "imports": imports, "first-step": first_step}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,5 +1,6 @@
 """What `make image` says when it cannot work: one line with the way out, and no traceback."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -83,3 +84,32 @@ def test_a_disk_that_is_too_small_is_named_before_the_build(tmp_path: Path, monk
 )
 def test_the_innermost_cause_is_told(told: str, cause: str):
     assert reason(told) == cause
+
+
+ROOTLESS = ["unshare", "--user"] if os.geteuid() == 0 else []
+"""Before a command that is not to be root."""
+
+
+@pytest.mark.skipif(
+    bool(ROOTLESS) and subprocess.run([*ROOTLESS, "true"], capture_output=True).returncode != 0,
+    reason="this machine lets root not be anybody else",
+)
+@pytest.mark.parametrize(("module", "remedy"), [("image", "sudo make base-image"), ("tests.node", "sudo make e2e")])
+def test_what_needs_root_says_so(tmp_path: Path, module: str, remedy: str):
+    tool(tmp_path, "buildah", f"case $1 in info) echo {tmp_path};; *) exit 125;; esac")
+    environ = dict(os.environ) | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    command = [*ROOTLESS, sys.executable, "-m", module, "base"]
+    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert remedy in line
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gets as far")
+def test_a_real_node_without_its_programs_names_their_packages(tmp_path: Path):
+    """Catches minutes of building that end in a traceback."""
+    command = [sys.executable, "-m", "tests.node", "true"]
+    done = subprocess.run(command, cwd=ROOT, env={"PATH": str(tmp_path)}, capture_output=True, text=True, timeout=60)
+    (line,) = done.stderr.splitlines()
+    assert "the real node needs buildah, " in line
+    assert "apt-get install buildah " in line

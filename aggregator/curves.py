@@ -2,19 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
+from aggregator.lines import accuracy_axis, line, name_models, plain
 from aggregator.marks import LINE, Marks, stamp
-from contract.cell import MODELS
 from contract.result import Success
-
-_COLOURS = dict(zip(MODELS, ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"), strict=True))
-"""Okabe and Ito's palette, which colour-blind readers can tell apart; a model keeps its colour in every report."""
-_MARKERS = dict(zip(MODELS, "os^vDP", strict=True))
 
 # Inches, as in heatmap.py.
 _PANEL_WIDTH, _PANEL_HEIGHT = 3.4, 1.75
@@ -56,12 +50,8 @@ def draw_curves(successes: Sequence[Success], marks: Marks) -> Figure | None:
 
 def _draw_panel(axes: Axes, title: str, labels: int, successes: Sequence[Success], marks: Marks) -> None:
     axes.set_title(title, fontsize=9, loc="left", pad=3)
-    axes.set_ylim(0, 104)
-    axes.set_yticks([0, 25, 50, 75, 100])
-    axes.axhline(100 / labels, color="#666666", linestyle=":", linewidth=1)
-    axes.grid(color="#e5e5e5", linewidth=0.6)
-    axes.tick_params(labelsize=8, length=2)
-    axes.spines[["top", "right"]].set_visible(False)
+    accuracy_axis(axes, labels)
+    plain(axes)
     for success in successes:
         _draw_line(axes, success, marks)
 
@@ -70,7 +60,7 @@ def _draw_line(axes: Axes, success: Success, marks: Marks) -> None:
     steps = [evaluation.step for evaluation in success.history]
     accuracies = [100 * evaluation.accuracy for evaluation in success.history]
     best = [i for i, step in enumerate(steps) if step == success.training.best_step]
-    axes.plot(steps, accuracies, markevery=best, **_line(success.cell.model, marks))
+    axes.plot(steps, accuracies, markevery=best, **line(success.cell.model, marks))
 
 
 def _frame(figure: Figure, models: Sequence[str], marks: Marks) -> None:
@@ -78,11 +68,4 @@ def _frame(figure: Figure, models: Sequence[str], marks: Marks) -> None:
     figure.text(0.5, 0.68 / height, "optimizer step", fontsize=9, ha="center")
     figure.text(0.18 / width, 0.5, "validation accuracy, %", fontsize=9, rotation=90, va="center")
     stamp(figure, marks, 0.08)
-    handles = [Line2D([], [], label=marks.title(model), **_line(model, marks)) for model in dict.fromkeys(models)]
-    figure.legend(handles=handles, loc="lower center", ncols=min(3, len(handles)), frameon=False, fontsize=8)
-
-
-def _line(model: str, marks: Marks) -> dict[str, Any]:
-    style = (0, (4, 2)) if marks.is_random(model) else "-"
-    look = {"color": _COLOURS[model], "marker": _MARKERS[model], "linestyle": style}
-    return look | {"linewidth": 1.3, "markersize": 5, "markeredgecolor": "white", "markeredgewidth": 0.5}
+    name_models(figure, models, marks)

@@ -89,3 +89,14 @@ def log_key_of(outcome: Outcome) -> str | None:
             return attempt_key(last.cell.id, last.fingerprint, last.attempt, PROGRESS)
         case _:
             return None
+
+
+def last_lines_of(outcome: Outcome) -> tuple[str, ...]:
+    """What the attempt said last; empty when that is not known, or the cell is done."""
+    match outcome:
+        case Failed(Failure(traceback_tail=lines)) | Running(Progress(log_tail=lines)) | Lost(Progress(log_tail=lines)):
+            return tuple(lines)
+        case Failed(_, Progress(log_tail=lines)):
+            return tuple(lines)
+        case _:
+            return ()

@@ -2,9 +2,10 @@
 
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from functools import partial
+from typing import Any
 
 from markupsafe import Markup
 from matplotlib import rc_context
@@ -13,9 +14,18 @@ from matplotlib.figure import Figure
 from aggregator.boxes import Split
 from aggregator.curves import draw_curves
 from aggregator.heatmap import draw_heatmap
+from aggregator.label_figures import draw_confusions, draw_label_scores
+from aggregator.lines import PAGE_COLOURS, STYLE
+from aggregator.published_figure import draw_published
 from aggregator.report import Report
+from aggregator.scaling import draw_by_cost, draw_by_samples
+from contract.cell import EMOTIONS
 
-Name = Literal["heatmap", "heatmap-test", "curves"]
+NAMES = (
+    *("heatmap", "heatmap-test", "curves", "samples", "cost", "labels", "published"),
+    *(f"confusion-{labels}" for labels in range(2, len(EMOTIONS) + 1)),
+)
+"""Every figure that a report may have; the confusion matrices have one for each number of labels."""
 
 _TITLES: dict[Split, str] = {
     "validation": "Validation accuracy (%), as the study reports it",
@@ -40,26 +50,38 @@ class Picture:
         return buffer.getvalue()
 
     def inline(self, prefix: str, description: str) -> Markup:
-        """The drawing for a page, without its XML prologue and described for those who do not see it.
+        """The drawing for a page, in the page's colours, described for those who do not see it.
 
         `prefix` keeps its ids apart from those of other drawings on the page.
         """
         text = self.svg.decode()
         drawing = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{prefix}-", text[text.index("<svg") :])
+        for colour, name in PAGE_COLOURS.items():
+            drawing = drawing.replace(colour, f"var({name})")
         opening = Markup('<svg role="img" aria-label="{}" ').format(description)
         return opening + Markup(drawing.removeprefix("<svg "))  # noqa: S704 (our own drawing)
 
 
-def draw(report: Report) -> Mapping[Name, Picture]:
-    """Every figure of the report; no curves without a finished cell."""
-    found: dict[Name, Figure] = {
-        "heatmap": draw_heatmap(_title(report, "validation"), report.validation, report.marks),
-        "heatmap-test": draw_heatmap(_title(report, "test"), report.test, report.marks, report.best),
+def draw(report: Report, names: Collection[str] = NAMES) -> Mapping[str, Picture]:
+    """The named figures of the report, without those that its results do not allow."""
+    with rc_context(STYLE):
+        return {name: Picture(figure, _svg(figure)) for name, figure in _figures(report, names) if figure}
+
+
+def _figures(report: Report, names: Collection[str]) -> Iterable[tuple[str, Figure | None]]:
+    test, marks = report.test, report.marks
+    draws: dict[str, Callable[[], Figure | None]] = {
+        "heatmap": lambda: draw_heatmap(_title(report, "validation"), report.validation, marks),
+        "heatmap-test": lambda: draw_heatmap(_title(report, "test"), test, marks, report.best),
+        "curves": lambda: draw_curves(report.successes, marks),
+        "samples": lambda: draw_by_samples(report.headlines, marks),
+        "cost": lambda: draw_by_cost(test, report.headlines, marks),
+        "published": lambda: draw_published(report.published, marks),
     }
-    curves = draw_curves(report.successes, report.marks)
-    if curves:
-        found["curves"] = curves
-    return {name: Picture(figure, _svg(figure)) for name, figure in found.items()}
+    for table in report.label_tables:  # in order: the largest subset stays, of all and of its number of labels
+        draws["labels"] = partial(draw_label_scores, table, marks)
+        draws[f"confusion-{table.subset.labels}"] = partial(draw_confusions, table, marks)
+    return ((name, draw_it()) for name, draw_it in draws.items() if name in names)
 
 
 def _title(report: Report, split: Split) -> str:

@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import get_args
 
-from aggregator.figures import Name, Picture, draw
+from aggregator.figures import NAMES, Picture, draw
 from aggregator.latex import as_latex
-from aggregator.page import html, markdown
+from aggregator.page import DRAWN, html, markdown
 from aggregator.parquet import as_parquet
 from aggregator.report import Report
 from aggregator.table import as_csv
@@ -15,28 +14,31 @@ from contract.exits import BadInput
 
 def write_report(report: Report, folder: Path, *, figures: bool) -> list[Path]:
     """Write every file into `folder`, which is made. Raises BadInput when it cannot be written."""
-    written = [_write(folder, name, data) for name, data in contents(report, figures=figures).items()]
-    for path in (folder / f"{name}.{ending}" for name in get_args(Name) for ending in ("png", "svg")):
+    written = [_write(folder, name, data) for name, data in contents(report, folder, figures=figures).items()]
+    for path in (folder / f"{name}.{ending}" for name in NAMES for ending in ("png", "svg")):
         if path not in written:
             path.unlink(missing_ok=True)  # an older report's figure would be taken for this one's
     return written
 
 
-def contents(report: Report, *, figures: bool) -> Mapping[str, bytes]:
-    """File name -> bytes. The heatmap is always a file of its own; with `figures` so is all else that is drawn."""
-    pictures = draw(report)
-    shown: Mapping[Name, Picture] = pictures if figures else {"heatmap": pictures["heatmap"]}
+def contents(report: Report, folder: Path, *, figures: bool) -> Mapping[str, bytes]:
+    """File name -> bytes. The heatmap is always a file of its own; with `figures` so is all else that is drawn.
+
+    `folder` is where the page will lie: it links the logs of a store that is a folder too.
+    """
+    pictures = draw(report, NAMES if figures else ("heatmap", *DRAWN))
+    shown = pictures if figures else {"heatmap": pictures["heatmap"]}
     return {
         **_picture_files(shown),
         "results.csv": as_csv(report.table).encode(),
         "results.parquet": as_parquet(report.table),
         "results.tex": as_latex(report).encode(),
         "results.md": markdown(report).encode(),
-        "report.html": html(report, pictures).encode(),
+        "report.html": html(report, pictures, folder).encode(),
     }
 
 
-def _picture_files(pictures: Mapping[Name, Picture]) -> dict[str, bytes]:
+def _picture_files(pictures: Mapping[str, Picture]) -> dict[str, bytes]:
     png = {f"{name}.png": picture.png for name, picture in pictures.items()}
     return png | {f"{name}.svg": picture.svg for name, picture in pictures.items()}
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from aggregator.boxes import Boxes, Subset
 from aggregator.intervals import Interval, bootstrapped, interval
-from aggregator.paired import Family
+from aggregator.paired import Family, best_places
 from aggregator.predictions import Predictions
 
 
@@ -40,7 +40,7 @@ class Baseline:
 
 def headlines(validation: Boxes, test: Boxes, predictions: Predictions, families: Sequence[Family]) -> list[Headline]:
     """One for each model and subset with a finished seed, in the order of the grid."""
-    best = {(model, family.subset) for family in families for model in family.best}
+    best = best_places(families)
     return [
         Headline(
             model=place[0],

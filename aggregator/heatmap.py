@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any, Literal
 
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -13,12 +12,9 @@ from matplotlib.patches import Rectangle
 from aggregator.boxes import Box, Boxes, Place, Subset, models_of, subsets_of
 from aggregator.describe import MEANINGS, Status
 from aggregator.marks import LINE, RED, Marks, stamp
+from aggregator.shades import PALE, SCALE, ink_on, shade
 from contract.cell import MODELS
 
-Colour = tuple[float, float, float]
-
-_SCALE = colormaps["viridis"]
-"""Perceptually uniform, and in order for colour-blind readers and in grey print."""
 _HATCHES: dict[Status, tuple[str, str]] = {
     "running": ("..", "#e3eefc"),
     "failed": ("xxx", "#fbdcd5"),
@@ -28,8 +24,6 @@ _HATCHES: dict[Status, tuple[str, str]] = {
     "missing": ("", "#ffffff"),
 }
 """Hatch and background of each status; they differ in both, so that neither colour nor print is needed to tell them."""
-_PALE = 0.3
-"""Share of its colour that a cell of random weights keeps."""
 
 # Inches. A layout engine would find such margins too, at a quarter of the time that a report may take.
 _LEFT, _RIGHT, _BOTTOM, _TITLE = 1.5, 0.85, 0.55, 0.72
@@ -102,7 +96,7 @@ def _draw_box(axes: Axes, column: int, row: int, box: Box, *, pale: bool) -> Non
     if box.mean is None:
         _draw_pending(axes, column, row, box)
         return
-    colour = _colour(box.mean, share=_PALE if pale else 1.0)
+    colour = shade(box.mean, PALE if pale else 1.0)
     axes.add_patch(Rectangle((column, row), 1, 1, facecolor=colour, edgecolor="white", linewidth=1.5))
     words: dict[str, Any] = {"ha": "center", "va": "center", "color": ink_on(colour)}
     style = "italic" if pale else "normal"
@@ -139,25 +133,6 @@ def _sign(status: Status, corner: tuple[float, float], width: float, height: flo
     return Rectangle(corner, width, height, facecolor=background, edgecolor="#8a8a8a", hatch=hatch, linestyle=line)
 
 
-def _colour(accuracy: float, share: float) -> Colour:
-    red, green, blue, _ = _SCALE(accuracy)
-    return 1 - share * (1 - red), 1 - share * (1 - green), 1 - share * (1 - blue)
-
-
-def ink_on(colour: Colour) -> str:
-    """Black or white, whichever has more contrast on the sRGB `colour`: at least 4.58 on any.
-
-    Contrast is (L1 + 0.05) / (L2 + 0.05); the two inks tie where L + 0.05 = sqrt(0.05 * 1.05) (WCAG 2.2, 1.4.3).
-    """
-    return "white" if _luminance(colour) + 0.05 < (0.05 * 1.05) ** 0.5 else "black"
-
-
-def _luminance(colour: Colour) -> float:
-    """Relative luminance, 0..1 (WCAG 2.2, definitions)."""
-    red, green, blue = (value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in colour)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
 def _label_axes(axes: Axes, models: Sequence[str], subsets: Sequence[Subset], marks: Marks) -> None:
     axes.set_xlim(0, len(subsets))
     axes.set_ylim(len(models), 0)
@@ -181,7 +156,7 @@ def _group_columns(axes: Axes, subsets: Sequence[Subset]) -> None:
 
 
 def _scale(axes: Axes) -> None:
-    axes.imshow([[i / 255] for i in range(256)], cmap=_SCALE, aspect="auto", origin="lower", extent=(0, 1, 0, 100))
+    axes.imshow([[i / 255] for i in range(256)], cmap=SCALE, aspect="auto", origin="lower", extent=(0, 1, 0, 100))
     axes.set_xticks([])
     axes.set_yticks([0, 50, 100], ["0", "50", "100 %"])
     axes.yaxis.tick_right()

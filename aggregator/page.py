@@ -1,30 +1,47 @@
 """The report in words and tables: report.html, which needs no other file, and results.md."""
 
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from aggregator.boxes import Subset
+from aggregator.boxes import Split, Subset
+from aggregator.costs import costs_of, in_all
 from aggregator.describe import MEANINGS
-from aggregator.figures import Name, Picture
+from aggregator.figures import Picture
+from aggregator.links import log_link, log_name
 from aggregator.published import CEILING_AT_16_LABELS, highest_at_16_labels
 from aggregator.report import Report, provenance
+from aggregator.shades import style_sheet
+from aggregator.switches import Switch, token
 from aggregator.table import COLUMNS
 from aggregator.verdicts import basis, p_value, verdict
+from aggregator.views import METRICS
 from contract.cell import MODELS
 
-_DESCRIPTIONS: dict[Name, str] = {
-    "heatmap": "Heatmap of validation accuracy by model and subset; the table All numbers has the same figures",
-    "heatmap-test": "Heatmap of test accuracy by model and subset; the table All numbers has the same figures",
+DRAWN: Mapping[str, str] = {
     "curves": "Validation accuracy over optimizer steps, one panel for each subset, one line for each model and seed",
+    "samples": "Test accuracy with 95 % intervals over the number of samples, one panel for each number of labels, one "
+    "line for each model; the table All numbers has the same figures",
 }
+"""The figures on the page, described for those who do not see them."""
 
 
-def html(report: Report, pictures: Mapping[Name, Picture]) -> str:
-    """A page with style and drawings inside, no script, and nothing to load."""
-    drawings = {name.replace("-", "_"): picture.inline(name, _DESCRIPTIONS[name]) for name, picture in pictures.items()}
-    return _render("report.html.j2", report, drawings=drawings, meanings=MEANINGS)
+def html(report: Report, pictures: Mapping[str, Picture], folder: Path) -> str:
+    """A page with style and drawings inside, no script, and nothing to load; `folder` is where it will lie."""
+    drawings = {name: pictures[name].inline(name, words) for name, words in DRAWN.items() if name in pictures}
+    return _render(
+        "report.html.j2",
+        report,
+        drawings=drawings,
+        meanings=MEANINGS,
+        shades=style_sheet(),
+        switches=_switches(report),
+        token=token,
+        log_link=lambda key: log_link(report.store, key, folder),
+        log_name=lambda key: log_name(report.store, key),
+    )
 
 
 def markdown(report: Report) -> str:
@@ -52,8 +69,43 @@ def _render(template: str, report: Report, **extra: Any) -> str:
         provenance=provenance(report.successes),
         verdict=verdict,
         comparison_basis=basis(report.families),
+        costs=costs_of(report.test),
+        in_all=in_all,
         **extra,
     )
+
+
+def _switches(report: Report) -> dict[str, Switch]:
+    return _heatmap_switches(report) | _label_switches(report)
+
+
+def _heatmap_switches(report: Report) -> dict[str, Switch]:
+    metrics = {token(metric): words for metric, words in METRICS.items()}
+    splits = {token(split): split for split in get_args(Split)}
+    seeds = {token("seed", view.seed): _seed_words(view.seed) for view in report.views}
+    return {
+        "metric": Switch("heatmap", "metric", "Metric", metrics, next(iter(metrics))),
+        "split": Switch("heatmap", "split", "Split", splits, next(iter(splits))),
+        "seed": Switch("heatmap", "seed", "Seeds", seeds, next(iter(seeds))),
+    }
+
+
+def _seed_words(seed: int | None) -> str:
+    return "mean over all" if seed is None else f"seed {seed}"
+
+
+def _label_switches(report: Report) -> dict[str, Switch]:
+    """The hardest subset comes first, and there its most accurate model."""
+    if not report.label_tables:
+        return {}
+    subsets = {token(table.subset): str(table.subset) for table in report.label_tables}
+    models = {token(model): report.marks.title(model) for model in report.models}
+    hardest = report.label_tables[-1]
+    best = max(hardest.models, key=lambda model: report.test[model, hardest.subset].mean_of("accuracy"))
+    return {
+        "subset": Switch("labels", "subset", "Subset", subsets, token(hardest.subset)),
+        "model": Switch("labels", "model", "Model", models, token(best)),
+    }
 
 
 def _cell_text(report: Report, model: str, subset: Subset) -> str:

@@ -10,7 +10,7 @@ from itertools import combinations
 
 import numpy as np
 
-from aggregator.boxes import Box, Boxes, Subset, subsets_of
+from aggregator.boxes import Box, Boxes, Place, Subset, subsets_of
 from aggregator.inference import ALPHA, crossed, holm, mcnemar
 from aggregator.marks import Marks
 from aggregator.predictions import Answers, Predictions, Refused
@@ -67,6 +67,11 @@ def families(test: Boxes, predictions: Predictions, marks: Marks) -> list[Family
     pretrained = {model for model, _ in test if not marks.is_random(model)}
     ranked = {place: box for place, box in test.items() if place[0] in pretrained} or test
     return [_family(subset, ranked, predictions) for subset in subsets_of(test)]
+
+
+def best_places(found: Sequence[Family]) -> set[Place]:
+    """The models and subsets that are best of their family, or not to be told from the best."""
+    return {(model, family.subset) for family in found for model in family.best}
 
 
 def _family(subset: Subset, test: Boxes, predictions: Predictions) -> Family:

@@ -1,8 +1,13 @@
-"""The study's published validation accuracies, to be set beside ours."""
+"""The study's published validation accuracies, to be set beside ours.
+
+Theirs and ours are each the highest of a training, so neither has an interval of its own. Their difference has: what
+flatters one flatters the other (docs/decisions/0012-statistics.md).
+"""
 
 from dataclasses import dataclass
 
 from aggregator.boxes import Box, Boxes, Subset
+from aggregator.intervals import newcombe
 from aggregator.marks import Marks
 
 
@@ -13,6 +18,11 @@ class Published:
     model: str
     subset: Subset
     accuracy: float
+
+    @property
+    def comments(self) -> int:
+        """The study validates on a tenth of a subset."""
+        return self.subset.samples // 10
 
 
 FIGURES: tuple[Published, ...] = (
@@ -36,11 +46,13 @@ class Comparison:
     published: Published
     ours: float | None
     why_not: str = ""
+    interval: tuple[float, float] | None = None
+    """95 % interval of the difference, -1..1, over the comments of both; the luck of the seed is not in it."""
 
     @property
     def difference(self) -> float | None:
-        """Ours less the study's, in percentage points."""
-        return None if self.ours is None else 100 * (self.ours - self.published.accuracy)
+        """Ours less the study's, -1..1."""
+        return None if self.ours is None else self.ours - self.published.accuracy
 
 
 def compare(validation: Boxes, marks: Marks) -> list[Comparison]:
@@ -54,7 +66,8 @@ def _compare(figure: Published, validation: Boxes, marks: Marks) -> Comparison:
         return Comparison(figure, None, _why_not(box))
     if plumbing := marks.plumbing(figure.model):
         return Comparison(figure, None, plumbing)
-    return Comparison(figure, box.mean)
+    # The mean over our seeds counts as one of them: theirs is one.
+    return Comparison(figure, box.mean, interval=newcombe(box.mean, box.comments, figure.accuracy, figure.comments))
 
 
 @dataclass(frozen=True)

@@ -7,17 +7,20 @@ from dataclasses import dataclass
 from aggregator.audit import Finding, audit
 from aggregator.boxes import Boxes, Place, Subset, boxes, models_of, subsets_of
 from aggregator.collect import Outcome
-from aggregator.describe import MEANINGS, Status
+from aggregator.describe import MEANINGS, Status, last_lines_of
 from aggregator.expected import Expected
 from aggregator.headlines import Baseline, Headline, baselines, headlines
+from aggregator.labels import LabelTable, label_tables
 from aggregator.marks import Marks, marks_of
-from aggregator.paired import Family, families
+from aggregator.paired import Family, best_places, families
 from aggregator.predictions import Predictions
 from aggregator.published import Comparison, compare
 from aggregator.settings import deviations
 from aggregator.table import Row, results_table
 from aggregator.trends import Trends, trends
+from aggregator.views import View, views
 from contract.result import Success
+from contract.task import Task
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,11 @@ class Report:
     families: Sequence[Family]
     trends: Trends
     published: Sequence[Comparison]
+    views: Sequence[View]
+    label_tables: Sequence[LabelTable]
     successes: Sequence[Success]
+    last_lines: Mapping[str, Sequence[str]]
+    """Fingerprint -> what the latest attempt said last, where it said something and the cell is not done."""
 
     @property
     def totals(self) -> dict[Status, int]:
@@ -59,7 +66,7 @@ class Report:
     @property
     def best(self) -> set[Place]:
         """Best of its column on test, or not to be told from the best."""
-        return {(model, family.subset) for family in self.families for model in family.best}
+        return best_places(self.families)
 
     @property
     def models(self) -> list[str]:
@@ -75,6 +82,11 @@ class Report:
         """Why there is no number of this model on this subset, in a word or three."""
         box = self.test.get((model, subset))
         return "not asked for" if box is None else str(box.pending)
+
+    @property
+    def store(self) -> str:
+        """Where the results are: a folder or a URI."""
+        return self.expected.tasks[0].results.uri
 
     @property
     def seeds(self) -> str:
@@ -102,8 +114,16 @@ def make_report(expected: Expected, outcomes: Sequence[Outcome], predictions: Pr
         families=compared,
         trends=trends(successes, predictions),
         published=compare(validation, marks),
+        views=views(expected.tasks, outcomes, best_places(compared)),
+        label_tables=label_tables(test),
         successes=successes,
+        last_lines=_last_lines(expected.tasks, outcomes),
     )
+
+
+def _last_lines(tasks: Sequence[Task], outcomes: Sequence[Outcome]) -> dict[str, Sequence[str]]:
+    said = {task.fingerprint(): last_lines_of(outcome) for task, outcome in zip(tasks, outcomes, strict=True)}
+    return {fingerprint: lines for fingerprint, lines in said.items() if lines}
 
 
 def finished(outcomes: Sequence[Outcome]) -> list[Success]:

@@ -33,6 +33,7 @@ COLUMNS: dict[str, tuple[type, str]] = {
     "seconds": (float, "process start to result, s"),
     "start_up_seconds": (float, "process start to first optimizer step, s"),
     "peak_memory_bytes": (int, "peak memory, bytes: on a GPU what torch allocated, on a CPU the resident set"),
+    "device": (str, "the GPU's name, or cpu"),
     "trainable_parameters": (int, "parameters of LoRA and head"),
     "dtype": (str, "compute type in use"),
     "random_weights": (bool, "true: untrained weights, no result of the study"),
@@ -96,6 +97,7 @@ def _measurements(success: Success) -> Row:
         "test_comments": success.splits.test.comments,
         "seconds": success.provenance.seconds,
         "start_up_seconds": success.start_up_seconds,
+        "device": success.provenance.device,
         "random_weights": success.random_weights,
         "synthetic_data": success.synthetic_data,
     }

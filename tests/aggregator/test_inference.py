@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from aggregator.inference import crossed, holm, mcnemar, student
-from aggregator.intervals import over_seeds, wilson
+from aggregator.intervals import newcombe, over_seeds, wilson
 from aggregator.resample import draw_comments, draw_seeds, percentiles
 
 P_VALUES = st.lists(st.floats(0, 1), max_size=12)
@@ -112,6 +112,18 @@ class TestBootstrap:
         assert resampled_means(scores).var() == pytest.approx(expected, rel=0.12)
 
 
+class TestNewcombe:
+    @pytest.mark.parametrize(
+        ("first", "second", "low", "high"),
+        [((56, 70), (48, 80), 0.0524, 0.3339), ((9, 10), (3, 10), 0.1705, 0.8090), ((5, 56), (0, 29), -0.0381, 0.1926)],
+    )
+    def test_published_examples(self, first: tuple[int, int], second: tuple[int, int], low: float, high: float):
+        """Newcombe 1998, Statistics in Medicine 17:873-890, table II, method 10."""
+        (right, comments), (other_right, other_comments) = first, second
+        found = newcombe(right / comments, comments, other_right / other_comments, other_comments)
+        assert found == pytest.approx((low, high), abs=5e-5)
+
+
 def world(rng: np.random.Generator, seeds: int, comments: int, *, of_seeds: float, of_comments: float) -> np.ndarray:
     """Right or wrong for seeds x comments, half right on average over all seeds and comments there are."""
     log_odds = of_seeds * rng.normal(size=(seeds, 1)) + of_comments * rng.normal(size=(1, comments))
@@ -129,6 +141,20 @@ class TestCoverage:
         """Exact: summed over every number of right answers among 100."""
         held = sum(stats.binom.pmf(right, 100, share) for right in range(101) if self.holds(*wilson(right, 100), share))
         assert held == pytest.approx(0.95, abs=0.025)
+
+    def test_the_highest_of_a_training_flatters_itself_but_not_its_difference_to_another(self):
+        """Why validation accuracies get an interval side by side and none alone: 25 looks at 80 comments each."""
+        rng, truth = np.random.default_rng(20261125), 0.55
+
+        def highest_of_trainings() -> np.ndarray:
+            luck = 0.9**0.5 * rng.normal(size=(400, 80, 1)) + 0.1**0.5 * rng.normal(size=(400, 80, 25))
+            return (luck < stats.norm.ppf(truth)).mean(axis=1).max(axis=1)
+
+        ours, theirs = highest_of_trainings(), highest_of_trainings()
+        apart = [self.holds(*newcombe(one, 80, other, 80), 0) for one, other in zip(ours, theirs, strict=True)]
+        alone = [self.holds(*wilson(one * 80, 80), truth) for one in ours]
+        assert np.mean(apart) > 0.94
+        assert np.mean(alone) < 0.9
 
     @pytest.mark.parametrize(("of_seeds", "of_comments"), [(0.8, 0.5), (0.05, 2.0)])
     def test_several_seeds(self, of_seeds: float, of_comments: float):

@@ -8,7 +8,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.heatmap import ink_on
+from aggregator.shades import ink_on
 from contract.store import Store
 from contract.task import Task
 from tests import factories
@@ -16,7 +16,10 @@ from tests.aggregator import study
 from tests.aggregator.desk import PLUMBING, Desk
 
 HEATMAPS = ("heatmap.svg", "heatmap-test.svg")
-PICTURES = (*HEATMAPS, "curves.svg")
+PICTURES = (
+    *HEATMAPS,
+    *(f"{name}.svg" for name in ("curves", "samples", "cost", "labels", "confusion-2", "confusion-4")),
+)
 UNIT = st.floats(min_value=0, max_value=1)
 
 

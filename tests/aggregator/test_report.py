@@ -18,7 +18,11 @@ from tests.aggregator import study
 from tests.aggregator.desk import PLUMBING, Desk
 
 FILES = {"heatmap.png", "heatmap.svg", "results.csv", "results.parquet", "results.md", "results.tex", "report.html"}
-FIGURES = {"heatmap-test.png", "heatmap-test.svg", "curves.png", "curves.svg"}
+FIGURES = {
+    f"{name}.{ending}"
+    for name in ("heatmap-test", "curves", "samples", "cost", "labels", "confusion-2", "confusion-4")
+    for ending in ("png", "svg")
+}
 
 
 def test_a_complete_grid_ends_with_0_and_every_file(desk: Desk, capsys: pytest.CaptureFixture[str]):
@@ -105,6 +109,7 @@ def test_a_finished_row_holds_the_result(desk: Desk):
         "seconds": "100.0",
         "start_up_seconds": "14.0",
         "peak_memory_bytes": "1000000000",
+        "device": "cpu",
         "trainable_parameters": "100000",
         "dtype": "bf16",
         "random_weights": "false",

@@ -106,6 +106,6 @@ def test_without_credentials(settings: pytest.MonkeyPatch, bucket: str, tmp_path
 def test_a_bucket_that_is_not_there_is_the_users_mistake(settings: pytest.MonkeyPatch):
     reader = open_reader("s3://no-such-bucket-here")
     for ask in (lambda: reader.get("k"), lambda: list(reader.list(""))):
-        with pytest.raises(ProgramError, match="no such bucket; make it first") as caught:
+        with pytest.raises(ProgramError, match="bucket does not exist; make it first") as caught:
             ask()
         assert caught.value.exit_code is BAD_INPUT

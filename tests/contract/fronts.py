@@ -110,7 +110,8 @@ def _handler(minio: Minio, front: Front, pool: urllib3.PoolManager) -> type[Base
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(answer.body)))
             self.end_headers()
-            self.wfile.write(answer.body if answer.sent is None else answer.sent)
+            if self.command != "HEAD":
+                self.wfile.write(answer.body if answer.sent is None else answer.sent)
             self.close_connection = answer.sent is not None
 
     return Handler

@@ -292,7 +292,6 @@ def test_rights_that_do_not_suffice_to_read(settings: pytest.MonkeyPatch, minio:
     [
         (400, "ExpiredToken", "renew the credentials"),
         (400, "AuthorizationHeaderMalformed", "set AWS_DEFAULT_REGION to the bucket's region"),
-        (301, "PermanentRedirect", "set AWS_DEFAULT_REGION to the bucket's region"),
     ],
 )
 def test_what_ends_while_the_store_is_used_is_no_mistake(

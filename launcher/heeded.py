@@ -6,7 +6,7 @@ from typing import Any
 from contract.exits import BadInput
 from launcher.settings import Backend
 
-_ABOUT_JOBS = ("image", "template", "max_cells", "context", "namespace", "owner")
+_ABOUT_JOBS = ("image", "template", "queue", "priority", "max_cells", "context", "namespace", "owner")
 _ABOUT_PROCESSES = ("workers",)
 
 

@@ -6,16 +6,20 @@ https://kueue.sigs.k8s.io/docs/reference/kueue.v1beta2/
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from launcher.objects import Deactivated, InQueue, Job
+from launcher.quantity import amount
 
 GROUP = "kueue.x-k8s.io"
 _UNREAD = "why is not to be seen: no right to list Kueue's workloads, or no Kueue"
 _NO_WORKLOAD = "Kueue has not taken it up: it does not run, or has no priority class of that name"
 _UNTRIED = "waits its turn"
 _NEVER = frozenset({"Inadmissible", "Misconfigured", "Suspended", "ExceedsMaxQuota", "NoMatchingFlavor"})
-"""Reasons for which no quota is reserved until somebody changes the queue; all but the first since Kueue 0.19."""
+"""Why no quota is reserved until somebody changes the queue: Kueue's one reason, and those behind its feature gate."""
+_BEHIND = frozenset({"PodsReadyTimeout", "AdmissionCheck"})
+"""Evictions after which age counts anew."""
 _ADMITTED = "admitted, about to start"
 
 Content = Mapping[str, Any]
@@ -30,7 +34,8 @@ class Workload:
     """The Job's uid."""
     queue: str
     priority: int
-    created: datetime
+    since: datetime
+    """From when its age counts: its making, or an eviction that puts it behind the others."""
     reserved: bool
     """Whether it holds quota, and so has no place in the queue."""
     why: str
@@ -64,6 +69,11 @@ class ClusterQueue:
     groups: Sequence[Mapping[str, Mapping[str, str]]]
     """Resources that are counted together: flavor -> resource -> quota. A Job takes one flavor of each group."""
 
+    def quota(self, resource: str) -> Decimal | None:
+        """Of all flavors together; None where the resource has none. Raises ValueError."""
+        quotas = [of[resource] for group in self.groups for of in group.values() if resource in of]
+        return sum(map(amount, quotas), Decimal()) if quotas else None
+
 
 def read_workload(content: Content) -> Workload:
     """One that Kueue made for a Job."""
@@ -75,7 +85,7 @@ def read_workload(content: Content) -> Workload:
         owner=next((owner["uid"] for owner in owners if owner["kind"] == "Job"), ""),
         queue=spec.get("queueName", ""),
         priority=spec.get("priority") or 0,
-        created=datetime.fromisoformat(metadata["creationTimestamp"]),
+        since=datetime.fromisoformat(_put_behind(conditions) or metadata["creationTimestamp"]),
         reserved=any(_holds(conditions, kind) for kind in ("QuotaReserved", "Finished")),
         why=_why(conditions),
         admissible=conditions.get("QuotaReserved", {}).get("reason") not in _NEVER,
@@ -120,9 +130,7 @@ def with_waits(jobs: Sequence[Job], workloads: Sequence[Workload] | None) -> lis
 
 def _places(workloads: Iterable[Workload]) -> dict[str, int]:
     """Uid -> place, from 1 in each queue."""
-    line = sorted(
-        (each for each in workloads if each.in_line), key=lambda each: (-each.priority, each.created, each.uid)
-    )
+    line = sorted((each for each in workloads if each.in_line), key=lambda each: (-each.priority, each.since, each.uid))
     places: dict[str, int] = {}
     lengths: dict[str, int] = {}
     for each in line:
@@ -136,8 +144,18 @@ def _why(conditions: Mapping[str, Content]) -> str:
     return str(conditions.get("QuotaReserved", {}).get("message") or _UNTRIED)
 
 
+def _put_behind(conditions: Mapping[str, Content]) -> str | None:
+    evicted = _eviction(conditions)
+    return evicted.get("lastTransitionTime") if evicted.get("reason") in _BEHIND else None
+
+
+def _eviction(conditions: Mapping[str, Content]) -> Content:
+    """Nothing where it was not evicted, or was admitted again, which leaves the condition as False."""
+    return conditions["Evicted"] if _holds(conditions, "Evicted") else {}
+
+
 def _deactivated(conditions: Mapping[str, Content]) -> Deactivated:
-    evicted = conditions.get("Evicted", {}) if _holds(conditions, "Evicted") else {}
+    evicted = _eviction(conditions)
     return Deactivated(evicted.get("reason", "Deactivated"), evicted.get("message", "The workload is deactivated"))
 
 

@@ -2,17 +2,19 @@
 
 import os
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from launcher.answers import ClusterFailed, NoAccess, NoCluster
 from launcher.checks import pod_needs
 from launcher.cluster import Cluster
 from launcher.gpus import visible_gpus
 from launcher.job_options import JobOptions
+from launcher.kueue import ClusterQueue, LocalQueue
 from launcher.manifest import Template
-from launcher.nodes import Node, obstacle
+from launcher.nodes import GPU, Node, obstacle
 from launcher.range import NOTHING, Range
 from launcher.speeds import Device
+from launcher.unseen import Unseen
 
 _POD_SECONDS = Range(1.0, 5.0, 30.0)
 """That a GPU is a pod's before its process starts and after its result; 5 s on the node of tests/node."""
@@ -48,11 +50,31 @@ def on_cluster(count: int | None, unknown_because: str = "") -> Places:
 def ask_cluster(
     cluster: Callable[[], Cluster], options: JobOptions, template: Template, models: Collection[str]
 ) -> Places:
-    """The GPUs of its nodes, whoever uses them now. A cluster that does not tell is no error: nothing depends on it."""
+    """The GPUs of its nodes, within the quota of the Jobs' queue, whoever uses them now.
+
+    A cluster that does not tell is no error: nothing depends on it.
+    """
     try:
-        return on_nodes(cluster().nodes, options, template, models)
+        asked = cluster()
+        places = on_nodes(asked.nodes, options, template, models)
+        return places if options.queue is None else within_quota(places, _quota_of(asked, options.queue))
     except (NoCluster, NoAccess, ClusterFailed) as error:
         return on_cluster(None, str(error))
+
+
+def within_quota(places: Places, queue: ClusterQueue | Unseen) -> Places:
+    """On no more GPUs than Kueue lets the cells hold; all the same where that is not to be seen, or others may lend."""
+    match queue:
+        case ClusterQueue(borrows=False) if (quota := queue.quota(GPU)) is not None:
+            gpus = int(quota) if places.count is None else min(int(quota), places.count)
+            return replace(places, count=gpus) if gpus else on_cluster(None, f"no GPU in ClusterQueue {queue.name}")
+        case _:
+            return places
+
+
+def _quota_of(cluster: Cluster, queue: str) -> ClusterQueue | Unseen:
+    found = cluster.local_queue(queue)
+    return cluster.cluster_queue(found.cluster_queue) if isinstance(found, LocalQueue) else found
 
 
 def on_nodes(nodes: Sequence[Node] | None, options: JobOptions, template: Template, models: Collection[str]) -> Places:

@@ -77,8 +77,7 @@ def test_two_grids_of_different_priority_share_a_quota(queued: ClusterLauncher) 
     submit(queued, *grid, "--run", "urgent", "--seeds", "2", "--priority", URGENT)
     until(lambda: states(queued, "urgent") == {"running": QUOTA, "queued": 20 - QUOTA}, "the urgent ones to run")
     assert states(queued, "patient") == {"queued": 40}
-    preempted = [cell for cell in queued.json("status", "--run", "patient")["cells"] if cell["job"]["attempts"]]
-    assert preempted == []
+    assert not any(cell["job"]["attempts"] for cell in queued.json("status", "--run", "patient")["cells"])
     train_until_done(queued, trainers, ["patient", "urgent"])
     assert trainers.most_at_once == QUOTA
     assert_each_cell_was_trained_once(queued, cells=60)
@@ -187,6 +186,12 @@ def test_doctor_looks_at_the_queue(kueue: Kueue, queued: ClusterLauncher) -> Non
     told = said(queued.json("doctor", "--queue", QUEUE, "--priority", URGENT))
     assert {f"ok queue {QUEUE}", "ok quota", f"ok priority {URGENT}"} <= set(told)
     assert "FAIL priority nosuch" in said(queued.json("doctor", "--queue", QUEUE, "--priority", "nosuch"))
+
+
+def test_a_plan_counts_the_gpus_of_the_quota(kueue: Kueue, queued: ClusterLauncher) -> None:
+    queued.kubeconfig = kueue.cluster.kubeconfig
+    assert queued.json("plan")["at_a_time"] == NODES
+    assert queued.json("plan", LAUNCHER_QUEUE=QUEUE)["at_a_time"] == QUOTA
 
 
 def test_a_queue_that_admits_nothing_is_told_before_jobs_are_made(kueue: Kueue, queued: ClusterLauncher) -> None:

@@ -16,6 +16,8 @@ SMOKE = ("--grid", "smoke")
         ("submit", ("--backend", "local", "--template", "job.yaml"), "--template is about Jobs"),
         ("submit", ("--backend", "local", "--max-cells", "5"), "--max-cells is about Jobs"),
         ("retry", ("--backend", "local", "--image", "trainer:1"), "--image is about Jobs"),
+        ("retry", ("--backend", "local", "--queue", "cells"), "--queue is about Jobs"),
+        ("submit", ("--backend", "local", "--priority", "urgent"), "--priority is about Jobs"),
         ("status", ("--backend", "local", "--namespace", "mine"), "--namespace is about Jobs"),
         ("plan", ("--backend", "local", "--context", "kind"), "--context is about Jobs"),
         ("wait", ("--backend", "local", "--owner", "me"), "--owner is about Jobs"),

@@ -17,6 +17,7 @@ from launcher.job_options import JobOptions, ModelOptions
 from launcher.kueue import ClusterQueue, LocalQueue, Workload, read_cluster_queue, read_workload, with_waits
 from launcher.manifest import load_template
 from launcher.objects import Complete, Deactivated, InQueue
+from launcher.places import on_cluster, within_quota
 from launcher.queue_checks import local_queue_check, quota_check
 from launcher.unseen import Unseen
 from launcher.view import Stuck, Suspended, join
@@ -113,7 +114,7 @@ workloads = st.builds(
     st.just(WORKLOAD),
     queue=st.sampled_from(["cells", "others"]),
     priority=st.integers(-2, 2),
-    created=st.integers(0, 3).map(lambda seconds: NOW + timedelta(seconds=seconds)),
+    since=st.integers(0, 3).map(lambda seconds: NOW + timedelta(seconds=seconds)),
     reserved=st.booleans(),
     admissible=st.booleans(),
 )
@@ -131,7 +132,19 @@ def test_places_are_kueue_s_order_and_each_is_taken_once(drawn: list[Workload]) 
         placed = [places[place] for place in range(1, len(places) + 1)]
         assert len(placed) == sum(each.in_line for each in line if each.queue == queue)
         for first, second in pairwise(placed):
-            assert (-first.priority, first.created, first.uid) < (-second.priority, second.created, second.uid)
+            assert (-first.priority, first.since, first.uid) < (-second.priority, second.since, second.uid)
+
+
+def test_a_cell_that_was_too_slow_to_start_is_behind_those_that_came_before_that() -> None:
+    metadata = {"uid": "w0", "creationTimestamp": "2026-11-24T00:00:00Z"}
+    evicted = {"type": "Evicted", "status": "True", "lastTransitionTime": "2026-11-24T00:30:00Z"}
+    times = {
+        reason: read_workload(
+            {"metadata": metadata, "spec": {}, "status": {"conditions": [evicted | {"reason": reason}]}}
+        ).since.minute
+        for reason in ("PodsReadyTimeout", "Preempted")
+    }
+    assert times == {"PodsReadyTimeout": 30, "Preempted": 0}
 
 
 def cluster_queue(cohort: str | None = None, **flavors: Mapping[str, str]) -> ClusterQueue:
@@ -168,6 +181,23 @@ def test_whether_a_cell_can_ever_fit(queue: ClusterQueue | Unseen, verdict: Verd
     check = quota_check(LocalQueue("cells", "all", None), queue, load_template(), OPTIONS, None)
     assert check.verdict is verdict
     assert words in check.detail
+
+
+@pytest.mark.parametrize(
+    ("queue", "nodes", "count"),
+    [
+        (cluster_queue(a100=ROOM), 6, 1),
+        (cluster_queue(a100=ROOM, h100=ROOM | {"nvidia.com/gpu": "2"}), 6, 3),
+        (cluster_queue(a100=ROOM | {"nvidia.com/gpu": "8"}), 6, 6),
+        (cluster_queue(a100=ROOM), None, 1),
+        (cluster_queue(a100=ROOM | {"nvidia.com/gpu": "0"}), 6, None),
+        (cluster_queue(cohort="team", a100=ROOM), 6, 6),
+        (cluster_queue(a100={"cpu": "4"}), 6, 6),
+        (Unseen.HIDDEN, 6, 6),
+    ],
+)
+def test_a_plan_counts_no_more_gpus_than_the_quota(queue: ClusterQueue | Unseen, nodes: int | None, count: int) -> None:
+    assert within_quota(on_cluster(nodes), queue).count == count
 
 
 def test_a_model_with_needs_of_its_own_is_looked_at_by_itself() -> None:

@@ -8,8 +8,9 @@ cache at once, and one that cannot be used costs time and nothing else.
 import hashlib
 import os
 import sqlite3
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
 
 from contract.result import SCHEMA
@@ -18,7 +19,6 @@ MOST_BYTES = 2**30
 """Of all files together, room for 90,000 results; the stores that were read longest ago go first."""
 _WAIT_SECONDS = 5.0
 _TABLE = "CREATE TABLE IF NOT EXISTS results (key TEXT PRIMARY KEY, etag TEXT NOT NULL, data BLOB NOT NULL)"
-_FIND = "SELECT data FROM results WHERE key = ? AND etag = ?"
 _KEEP = "INSERT OR REPLACE INTO results VALUES (?, ?, ?)"
 
 Row = tuple[str, str, bytes]
@@ -26,27 +26,38 @@ Row = tuple[str, str, bytes]
 
 
 class Cache:
-    """Of one store."""
+    """Of one store, opened when it is first needed: a folder's results have no ETag and need none."""
 
-    def __init__(self, database: sqlite3.Connection | None) -> None:
-        self._database = database
+    def __init__(self, file: Path) -> None:
+        self._file = file
 
-    def find(self, key: str, etag: str) -> bytes | None:
-        """The bytes, if they were kept and are still the same."""
-        if self._database is not None:
-            with suppress(sqlite3.Error):
-                for (data,) in self._database.execute(_FIND, (key, etag)):
-                    return bytes(data)
-        return None
+    @cached_property
+    def _database(self) -> sqlite3.Connection | None:
+        return _opened(self._file)
+
+    def find(self, versions: Mapping[str, str]) -> dict[str, bytes]:
+        """Key -> bytes of what was kept and is still the same; `versions` are the ETags of at most 1,000 keys."""
+        if not versions or self._database is None:
+            return {}
+        places = ", ".join("?" * len(versions))
+        with suppress(sqlite3.Error):
+            rows = self._database.execute(f"SELECT * FROM results WHERE key IN ({places})", list(versions))  # noqa: S608
+            return {key: data for key, etag, data in rows if versions[key] == etag}
+        return {}
 
     def keep(self, fresh: Collection[Row], listed: Collection[str]) -> None:
         """Add what is `fresh`, forget what the store does not list any more."""
-        if self._database is None:
+        if not fresh or self._database is None:
             return
         with suppress(sqlite3.Error), self._database as database:
             database.executemany(_KEEP, fresh)
             kept = {key for (key,) in database.execute("SELECT key FROM results")}
             database.executemany("DELETE FROM results WHERE key = ?", ((key,) for key in kept.difference(listed)))
+
+    def close(self) -> None:
+        """To be opened no more."""
+        if (database := self.__dict__.get("_database")) is not None:
+            database.close()
 
 
 @contextmanager
@@ -54,12 +65,8 @@ def cache_of(uri: str, most_bytes: int = MOST_BYTES) -> Iterator[Cache]:
     """That of the store at `uri`. Two buckets of one name share it: equal ETags are equal bytes."""
     # Programs of two schemas would refuse, or misread, what the other one keeps.
     file = _folder() / f"{hashlib.sha256(f'{SCHEMA} {uri}'.encode()).hexdigest()[:16]}.sqlite"
-    database = _opened(file)
-    if database is None:
-        yield Cache(None)
-        return
-    with closing(database):
-        yield Cache(database)
+    with closing(Cache(file)) as cache:
+        yield cache
     with suppress(OSError):
         _make_room(most_bytes)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from aggregator.expected import Expected, expected, named
 from aggregator.options import parser
 from aggregator.progress import in_terminal
+from aggregator.reader import open_reader
 from aggregator.talk import out, print_json, say
 from contract.command_line import tell
 from contract.exits import INCOMPLETE, OK, BadInput, ExitCode, ProgramError
@@ -33,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     }
     try:
         args = parser().parse_args(argv)
-        return verbs[args.verb](args, _open(args.results_uri)).number
+        return verbs[args.verb](args, open_reader(args.results_uri)).number
     except ProgramError as error:
         return tell("aggregator", error)
     except KeyboardInterrupt:
@@ -80,10 +81,10 @@ def pull_verb(args: argparse.Namespace, store: Reader) -> ExitCode:
 
 def compare_verb(args: argparse.Namespace, store: Reader) -> ExitCode:
     """Say what changed from A to B."""
-    other = _open(args.other_uri) if args.other_uri else store
+    other = open_reader(args.other_uri) if args.other_uri else store
     asked, asked_of_other = named(args.a, store), named(args.b, other)
 
-    from aggregator.tell import versus_document, versus_text
+    from aggregator.changes import versus_document, versus_text
     from aggregator.versus import versus
 
     found = versus(_side(asked, store), _side(asked_of_other, other))
@@ -100,7 +101,7 @@ def show_verb(args: argparse.Namespace, store: Reader) -> ExitCode:
 
     from aggregator.collect import collect
     from aggregator.report import finished
-    from aggregator.tell import cell_document, cell_text
+    from aggregator.show import cell_document, cell_text
 
     (outcome,) = collect([task], store)
     if args.json:
@@ -129,16 +130,6 @@ def export_verb(args: argparse.Namespace, store: Reader) -> ExitCode:
     else:
         out("\n".join(map(str, files)))
     return OK
-
-
-def _open(uri: str) -> Reader:
-    if not uri.startswith("s3:"):
-        from contract.store import open_store
-
-        return open_store(uri)
-    from aggregator.reader import open_reader
-
-    return open_reader(uri)
 
 
 def _side(asked: Expected, store: Reader) -> "Side":

@@ -3,7 +3,7 @@
 import gc
 from collections.abc import Container, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 
@@ -41,36 +41,33 @@ def read_results(wanted: Container[str], store: Reader, watch: Watch = unwatched
     kept: dict[str, Success] = {}
     asked: dict[Entry, Future[bytes | None]] = {}
     with _uncollected(), cache_of(store.uri) as cache, _readers() as readers:
-        for entry in _looking_ahead(store.entries(RESULTS)):
-            listed.append(entry.key)
-            if entry.key not in wanted:
-                continue
-            if (success := _kept(entry, cache)) is not None:
-                kept[entry.key] = success
-            else:
-                asked[entry] = readers.submit(store.get, entry.key)
+        for page in _looking_ahead(store.entries(RESULTS)):
+            listed += [entry.key for entry in page]
+            of_page = [entry for entry in page if entry.key in wanted]
+            kept |= _kept(of_page, cache)
+            asked |= {entry: readers.submit(store.get, entry.key) for entry in of_page if entry.key not in kept}
         answers = [_Answer.of(entry, data.result()) for entry, data in watch(asked.items(), "results", len(asked))]
-        if fresh := [row for answer in answers for row in answer.rows()]:
-            cache.keep(fresh, listed)
+        cache.keep([row for answer in answers for row in answer.rows()], listed)
     return Results(listed, kept | {answer.entry.key: answer.result for answer in answers})
 
 
-def _looking_ahead(entries: Iterator[Entry]) -> Iterator[Entry]:
-    """The same; a page of the listing is asked for while the one before it is dealt with."""
+def _looking_ahead(entries: Iterator[Entry]) -> Iterator[list[Entry]]:
+    """Page by page; the next one is asked for while one is dealt with."""
     with ThreadPoolExecutor(1) as ahead:
         page = ahead.submit(lambda: list(islice(entries, _PAGE)))
         while found := page.result():
             page = ahead.submit(lambda: list(islice(entries, _PAGE)))
-            yield from found
+            yield found
 
 
-def _kept(entry: Entry, cache: Cache) -> Success | None:
-    """None for what is new. A folder's results have no ETag: they are read in the time that a cache would take."""
-    data = cache.find(entry.key, entry.etag) if entry.etag else None
-    try:
-        return Success.model_validate_json(data) if data is not None else None
-    except ValidationError:
-        return None
+def _kept(entries: Sequence[Entry], cache: Cache) -> dict[str, Success]:
+    """By key. A folder's results have no ETag: they are read in the time that a cache would take."""
+    found = cache.find({entry.key: entry.etag for entry in entries if entry.etag})
+    kept = {}
+    for key, data in found.items():
+        with suppress(ValidationError):
+            kept[key] = Success.model_validate_json(data)
+    return kept
 
 
 @dataclass(frozen=True)
@@ -112,9 +109,10 @@ def _readers() -> Iterator[ThreadPoolExecutor]:
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Thousands of results are made and none of them is garbage: to look for some takes as long as to parse them."""
+    """Thousands of results are made, none is garbage: looking for some, now and at exit, takes as long as parsing."""
     gc.disable()
     try:
         yield
+        gc.freeze()
     finally:
         gc.enable()

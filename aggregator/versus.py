@@ -12,7 +12,7 @@ from typing import Literal
 from aggregator.boxes import Box, Place, boxes
 from aggregator.collect import Outcome
 from aggregator.expected import Expected
-from aggregator.marks import marks_of
+from aggregator.marks import Marks, marks_of
 from aggregator.paired import Pair, answers_of, corrected, pair
 from aggregator.predictions import Predictions
 from aggregator.report import finished
@@ -46,6 +46,8 @@ class Change:
 
     place: Place
     pair: Pair
+    seeds: int
+    """How many were asked for, on the side that asked for more; `pair` rests on those that could be compared."""
     before: float
     after: float
     """Mean test accuracy over the seeds that both finished, 0..1."""
@@ -75,15 +77,16 @@ class Versus:
     """Why a model on a subset could not be compared."""
 
     @property
-    def warnings(self) -> list[str]:
+    def marks(self) -> Marks:
         """What must not be mistaken for a result."""
-        return marks_of([*self.a.successes, *self.b.successes]).warnings()
+        return marks_of([*self.a.successes, *self.b.successes])
 
     @property
     def complete(self) -> bool:
         """Whether all that was asked for on either side is done and compared."""
         outcomes = [*self.a.outcomes, *self.b.outcomes]
-        return not self.uncompared and all(isinstance(outcome, Success) for outcome in outcomes)
+        done = all(isinstance(outcome, Success) for outcome in outcomes)
+        return done and not self.uncompared and all(change.pair.seeds == change.seeds for change in self.changes)
 
     @property
     def totals(self) -> Mapping[Verdict, int]:
@@ -97,14 +100,14 @@ def versus(a: Side, b: Side) -> Versus:
     places = dict.fromkeys([*of_a, *of_b])
     found = {place: _change(place, a, b, of_a, of_b) for place in places}
     changes = [change for change in found.values() if isinstance(change, Change)]
-    pairs = corrected([change.pair for change in changes])
-    return Versus(
-        a,
-        b,
-        _settings(a, b),
-        [replace(change, pair=pair) for change, pair in zip(changes, pairs, strict=True)],
-        {place: reason for place, reason in found.items() if isinstance(reason, str)},
-    )
+    uncompared = {place: reason for place, reason in found.items() if isinstance(reason, str)}
+    return Versus(a, b, _settings(a, b), _corrected(changes), uncompared)
+
+
+def _corrected(changes: Sequence[Change]) -> list[Change]:
+    """With Holm's p-values; that the same results are the same is no comparison."""
+    pairs = iter(corrected([change.pair for change in changes if not change.same]))
+    return [change if change.same else replace(change, pair=next(pairs)) for change in changes]
 
 
 def _change(place: Place, a: Side, b: Side, of_a: Mapping[Place, Box], of_b: Mapping[Place, Box]) -> Change | str:
@@ -122,7 +125,8 @@ def _change(place: Place, a: Side, b: Side, of_a: Mapping[Place, Box], of_b: Map
     if both is None:
         return "no seed has usable answers of both to the same comments"
     accuracy = fmean(float(new_answers[seed].right.mean()) for seed in new_answers if seed in answers)
-    return Change(place, both, accuracy - both.difference, accuracy, before.done == after.done)
+    seeds = max(before.seeds, after.seeds)
+    return Change(place, both, seeds, accuracy - both.difference, accuracy, before.done == after.done)
 
 
 def _settings(a: Side, b: Side) -> list[str]:

@@ -95,6 +95,18 @@ def test_what_cannot_be_compared_is_listed_with_the_reason(desk: Desk, runs, cap
     assert "not compared: Gemma 3 (1B), 2 labels x 800: B: failed" in capsys.readouterr().out
 
 
+def test_a_seed_that_could_not_be_compared_is_counted(desk: Desk, capsys: pytest.CaptureFixture[str]):
+    desk.grid(models=["bert"], labels=[2], samples=[800], seeds=[0, 1, 2])
+    before, after = desk.record(), desk.record("hyper.epochs=2", run="short")
+    for task in [*before, *after[:2]]:
+        answered(desk, task, 10 + task.cell.seed)
+    change = compare(desk, capsys, "small", "short", code=3)["changes"][0]
+    assert (change["seeds"], change["seeds_asked"]) == (2, 3)
+    assert change["before"] == pytest.approx(0.79)
+    desk.run("compare", "small", "short")
+    assert " 2 of 3 " in capsys.readouterr().out
+
+
 def test_grids_of_other_cells(desk: Desk, runs, capsys: pytest.CaptureFixture[str]):
     desk.grid(models=["bert"], labels=[2, 4], samples=[800], name="wider")
     found = compare(desk, capsys, "small", desk.grid_file, code=3)

@@ -145,6 +145,8 @@ def _collected(asked: Expected, store: Reader) -> "list[Outcome]":
     from aggregator.collect import collect
     from aggregator.results import Damaged
 
+    if asked.note:
+        say(f"the recorded run {asked.run!r} is reported, not the grid as it stands: {asked.note}")
     outcomes = collect(asked.tasks, store, in_terminal)
     for damaged in (outcome for outcome in outcomes if isinstance(outcome, Damaged)):
         say(f"refused {damaged.key}: {damaged.reason}")
@@ -154,6 +156,7 @@ def _collected(asked: Expected, store: Reader) -> "list[Outcome]":
 def _report_document(report: "Report", files: Sequence[Path]) -> dict[str, Any]:
     return {
         "run": report.expected.run,
+        "note": report.expected.note,
         "complete": report.complete,
         "totals": report.totals,
         "files": [str(path) for path in files],

@@ -99,3 +99,26 @@ def test_progress_is_no_result(desk: Desk):
     desk.report()
     assert desk.rows()[0]["val_accuracy"] == ""
     assert "50.0" not in desk.text("heatmap.svg")
+
+
+def test_a_grid_that_was_changed_since_its_run_is_told(desk: Desk, capsys: pytest.CaptureFixture[str]):
+    study.fill(desk.store, desk.record(), damage=False)
+    desk.grid(labels=[4, 8], hyper={"epochs": 2})
+    assert desk.report() == 0
+    told = "the recorded run 'small' is reported, not the grid as it stands: "
+    assert told + "it asks for 4 cells more, 4 fewer, and 4 with other settings" in capsys.readouterr().err
+    desk.grid()
+    desk.report()
+    assert capsys.readouterr().err == ""
+
+
+def test_of_two_runs_in_one_store_each_report_has_its_own(desk: Desk):
+    """The other run's results are neither taken for this one's nor called stale where this one's are there."""
+    study.fill(desk.store, desk.record(), damage=False)
+    warm = desk.record("hyper.learning_rate=1e-3", run="warm")
+    study.fill(desk.store, warm[:1], damage=False)
+    assert desk.report("--run", "small", grid=False) == 0
+    assert {row["settings"] for row in desk.rows()} == {""}
+    assert desk.report("--run", "warm", grid=False) == 3
+    assert desk.statuses() == ["done"] + ["stale"] * 7
+    assert {row["settings"] for row in desk.rows()} == {"hyper.learning_rate=0.001"}

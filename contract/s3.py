@@ -214,10 +214,11 @@ class S3Store:
     def _translated(self, verb: str, key: str) -> Iterator[None]:
         """Until the store has answered once a mistake of the set-up is the user's; afterwards the store has changed."""
         from botocore.exceptions import BotoCoreError, ClientError
+        from urllib3.exceptions import HTTPError  # botocore lets it through where an answer breaks off in its body
 
         try:
             yield
-        except (BotoCoreError, ClientError, OSError) as error:
+        except (BotoCoreError, ClientError, HTTPError, OSError) as error:
             if code_of(error) == "NoSuchBucket" or (is_mistake(error) and not self._has_answered):
                 raise self._misconfigured(error) from error
             where = f"{self.uri}/{key}" if key else self.uri

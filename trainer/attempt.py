@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from contract.exits import OK, UNEXPECTED, BadInput, ExitCode, ProgramError, StoreFailed
 from contract.redact import redacted
@@ -15,6 +15,7 @@ from contract.result import Failure, Success, Unreadable, decode
 from contract.revision import resolve, verify
 from contract.store import Store, open_store, result_key
 from contract.task import Task
+from trainer.checkpoint import remove_all
 from trainer.data import Dataset, load
 from trainer.failures import Termination, exit_code_of
 from trainer.journal import Journal
@@ -26,9 +27,17 @@ from trainer.weights import check_weights
 _OF_A_PROCESS_GROUP = {"RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"}
 """A scheduler or torchrun sets these; Trainer would wait for the other processes of the group."""
 
+Work = Callable[[Task, Store, Journal, Termination], bool]
+"""What an attempt does between its beginning and its end; False when another attempt had published before."""
+
 
 def main(environ: Mapping[str, str] = os.environ) -> int:
-    """Run the cell that the environment asks for; returns the exit code.
+    """Train the cell that the environment asks for; returns the exit code."""
+    return run(environ, train)
+
+
+def run(environ: Mapping[str, str], work: Work) -> int:
+    """Do the work on the cell that the environment asks for; returns the exit code.
 
     What is wrong with the request itself is told on stderr; once the cell has a fingerprint and a store, an attempt
     that ends badly is on record there.
@@ -37,23 +46,24 @@ def main(environ: Mapping[str, str] = os.environ) -> int:
         (task,) = resolve([task_from_environment(environ)])
         store = open_store(task.results.uri, unsafe=task.results.unsafe)
         store.check_writable()
-        return attempt(task, store).number
+        return attempt(task, store, work).number
     except ProgramError as error:
         sys.stderr.write(f"trainer: error: {redacted(str(error))}\n")
         return error.exit_code.number
 
 
-def attempt(task: Task, store: Store) -> ExitCode:
+def attempt(task: Task, store: Store, work: Work) -> ExitCode:
     """Run the cell once, whatever happens leave a record of it. Raises StoreFailed when not even that works."""
     journal = Journal(task, new_attempt(), store)
     if _is_published(task, store):
         journal.event("already-published", cell=task.cell.id, fingerprint=task.fingerprint())
+        _remove_checkpoints(task, store, journal)
         return OK
     termination = Termination(task.checkpoint.grace_seconds)
     termination.watch()
     with journal.pulse():
         try:
-            return _run(task, store, journal, termination)
+            return _run(task, store, journal, termination, work)
         except BaseException as error:  # also KeyboardInterrupt: an attempt that ended says so
             return _fail(task, store, journal, termination.explain(error))
 
@@ -71,10 +81,24 @@ def _is_published(task: Task, store: Store) -> bool:
     return True
 
 
-def _run(task: Task, store: Store, journal: Journal, termination: Termination) -> ExitCode:
-    threads = threads_for(task)
-    journal.event("cell-starts", cell=task.cell.id, fingerprint=task.fingerprint(), threads=threads)
-    _prepare_environment(threads)
+def _remove_checkpoints(task: Task, store: Store, journal: Journal) -> None:
+    """An attempt that was killed as soon as it had published left them behind."""
+    try:
+        remove_all(store, task)
+    except StoreFailed as error:
+        journal.event("checkpoints-not-removed", reason=str(error))
+
+
+def _run(task: Task, store: Store, journal: Journal, termination: Termination, work: Work) -> ExitCode:
+    journal.event("cell-starts", cell=task.cell.id, fingerprint=task.fingerprint(), threads=threads_for(task))
+    published = work(task, store, journal, termination)
+    journal.event("published" if published else "already-published", key=result_key(task.cell.id, task.fingerprint()))
+    return OK
+
+
+def train(task: Task, store: Store, journal: Journal, termination: Termination) -> bool:
+    """Load the comments, import the training stack, and leave the rest to it."""
+    _prepare_environment(threads_for(task))
     with journal.phase("data"):
         verify(task)
         check_weights(task)
@@ -82,9 +106,7 @@ def _run(task: Task, store: Store, journal: Journal, termination: Termination) -
     _announce(dataset, journal)
     with journal.phase("imports"):
         from trainer.run import run_cell
-    published = run_cell(task, dataset, store, journal, termination)
-    journal.event("published" if published else "already-published", key=result_key(task.cell.id, task.fingerprint()))
-    return OK
+    return run_cell(task, dataset, store, journal, termination)
 
 
 def _announce(dataset: Dataset, journal: Journal) -> None:

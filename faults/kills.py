@@ -1,163 +1,144 @@
-"""Kills a cell at random moments of its life, again and again, and compares its result with that of one left alone.
+"""Trainers that are killed again and again at random moments of their lives, each beside one that was left alone.
 
-`python -m faults.kills` prints one FIGURE line. The seed decides which moments; where exactly they fall is up to the
-machine's speed.
+The seed decides when after which event the signal is sent; what the trainer was doing then, its own stack tells.
 """
 
-import argparse
-import os
 import random
 import signal
 import subprocess
 import sys
 import time
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from threading import Timer
 
-from contract.environment import strangers
 from contract.exits import OK, PREEMPTED
-from contract.result import Success, decode
-from contract.store import CHECKPOINTS, MANIFEST, RESULTS, DirStore
-from contract.task import Task
+from contract.store import DirStore
+from faults.attempts import environment
+from faults.worth import Corrupt, Lost, Worth, difference, left_over, worth_of
 
-# Every step is followed by an evaluation and by a checkpoint: a random moment of the training meets each of them.
-_CELL = {
-    "cell": {"model": "bert", "labels": 2, "samples": 80},
-    "hyper": {"epochs": 4, "eval_steps": 1, "early_stopping_patience": 99},
-    "data": {"source": "synthetic"},
-    "model": {"weights": "random"},
-    "train": {"threads": 1},
-    "checkpoint": {"minutes": 0.0001},
+_LONGEST_LIFE_SECONDS = 600.0
+_STACK_SECONDS = 1.0
+_OUTERMOST = " in <module>"
+_KILLS_A_LIFE = 5
+_SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM)
+_PROGRAM = """
+import faulthandler, signal, sys
+faulthandler.register(signal.SIGUSR1, open(sys.argv[1], "w"), all_threads=False)
+from trainer.attempt import main
+sys.exit(main())
+"""
+"""`python -m trainer`, which on SIGUSR1 writes down where it is."""
+_SETTINGS = {"HYPER_EPOCHS": "2", "HYPER_BATCH_SIZE": "4"}
+
+_ACTIVITIES = {
+    "put_artifacts": "publish",
+    "artifact_files": "publish",
+    "publish_success": "publish",
+    "discard": "publish",
+    "examine": "test",
+    "_save_checkpoint": "checkpoint",
+    "keep": "checkpoint",
+    "resume": "resume",
+    "evaluate": "evaluation",
+    "_inner_training_loop": "step",
 }
-_LONGEST_LIFE_SECONDS = 900.0
+"""Function on the stack -> what the trainer is doing; the innermost counts, and with none of them it starts up."""
 
 
 @dataclass(frozen=True)
 class Moment:
-    """Up to so many seconds after the trainer said `event`, at a place in its life called `name`."""
+    """Up to so many seconds after the trainer said `event`."""
 
-    name: str
     event: str
     seconds: float
 
 
+# In the order of a life: a cell that has published cannot be killed before.
 _MOMENTS = (
-    Moment("start-up", "cell-starts", 10),
-    Moment("training", "first-step", 4),
-    Moment("checkpoint", "checkpoint-saved", 0),
-    Moment("training", "first-step", 4),
-    Moment("checkpoint", "checkpoint-saved", 0),
-    Moment("publish", "trained", 0.5),
+    Moment("cell-starts", 10),
+    Moment("model-ready", 1),
+    Moment("first-step", 3),
+    Moment("checkpoint-saved", 0.1),
+    Moment("evaluation", 0.05),
+    Moment("evaluation", 0.2),
+    Moment("trained", 0.3),
+    Moment("scored", 0.1),
 )
 
 
-def main() -> int:
-    """0 when every kill was recovered from, else 1."""
-    parser = argparse.ArgumentParser(prog="faults.kills", description=__doc__)
-    parser.add_argument("--kills", type=int, default=30, metavar="N", help="at least so many (default: 30)")
-    parser.add_argument("--seed", type=int, default=20261125)
-    parser.add_argument("--jobs", type=int, default=2, metavar="N", help="cells at a time (default: 2)")
-    args = parser.parse_args()
-    with TemporaryDirectory(prefix="kills-") as folder:
-        kills, recovered = _campaign(Path(folder), args.kills, args.seed, args.jobs)
-    total = kills.total()
-    words = ", ".join(f"{number} {name}" for name, number in sorted(kills.items()))
-    sys.stdout.write(f"seed {args.seed}: {words}\n")
-    sys.stdout.write(f"FIGURE kills_recovered {recovered} {recovered} {recovered} goal == {total}\n")
-    return 0 if recovered == total else 1
+@dataclass(frozen=True)
+class Life:
+    """A cell that was killed several times: by what it was doing, and in what its end differs from the other's."""
+
+    number: int
+    kills: dict[str, int]
+    wrong: str | None
+
+    @property
+    def total(self) -> int:
+        """Kills."""
+        return sum(self.kills.values())
 
 
-def _campaign(folder: Path, wanted: int, seed: int, jobs: int) -> tuple[Counter[str], int]:
-    """Kills by moment, and how many of them belong to cells that ended as the one that was left alone."""
-    alone = _finished(folder / "alone")
-    kills: Counter[str] = Counter()
-    recovered = 0
-    lives = count()
-    with ThreadPoolExecutor(jobs) as pool:
-        while kills.total() < wanted:
-            numbers = [next(lives) for _ in range(min(jobs, -(-(wanted - kills.total()) // len(_MOMENTS))))]
-            for met, same in pool.map(lambda number: _life(folder / str(number), seed + number, alone), numbers):
-                kills += met
-                recovered += met.total() if same else 0
-    return kills, recovered
+def live(cells: Path, seed: int, alone: Worth, number: int) -> Life:
+    """Kill one cell after several events, then let it finish."""
+    folder = cells / str(number)
+    rng = random.Random(f"kills {seed} {number}")  # noqa: S311
+    kills: dict[str, int] = {}
+    for moment in sorted(rng.sample(_MOMENTS, _KILLS_A_LIFE), key=_MOMENTS.index):
+        delay = rng.uniform(0, moment.seconds)
+        if (activity := _killed(folder, moment.event, delay, rng.choice(_SIGNALS))) is not None:
+            kills[activity] = kills.get(activity, 0) + 1
+    try:
+        return Life(number, kills, difference(finished(folder), alone))
+    except (Lost, Corrupt) as error:
+        return Life(number, kills, str(error))
 
 
-def _life(folder: Path, seed: int, alone: dict[str, object]) -> tuple[Counter[str], bool]:
-    """Kill one cell at each moment in turn, then let it finish: the kills, and whether it ended like the other."""
-    moments = random.Random(seed)  # noqa: S311
-    kills: Counter[str] = Counter()
-    for moment in moments.sample(_MOMENTS, len(_MOMENTS)):
-        delay = moments.uniform(0, moment.seconds)
-        number = moments.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGTERM))
-        if _is_killed(folder, moment, delay, number):
-            kills[moment.name] += 1
-    return kills, _is_same(_finished(folder), alone, folder.name)
-
-
-def _is_same(found: dict[str, object], alone: dict[str, object], name: str) -> bool:
-    """Whether nothing differs; says what does."""
-    different = sorted(part for part in found.keys() | alone.keys() if found.get(part) != alone.get(part))
-    if different:
-        sys.stdout.write(f"cell {name} differs in {', '.join(different)}\n")
-    return not different
-
-
-def _is_killed(folder: Path, moment: Moment, delay: float, number: signal.Signals) -> bool:
-    """Whether the signal ended it; after SIGTERM it may also reach its end, and it may be done already."""
-    with _trainer(folder) as process:
-        if not _says(process, moment.event):
-            return False
-        if moment.name == "checkpoint":
-            _await_half_a_checkpoint(folder, process)
-        time.sleep(delay)
-        process.send_signal(number)
-        process.communicate()
-    if process.returncode not in (OK.number, PREEMPTED.number, -signal.SIGKILL):
-        raise RuntimeError(f"{folder.name}: {number.name} at {moment.name} ended it with {process.returncode}")
-    return process.returncode != OK.number
-
-
-def _await_half_a_checkpoint(folder: Path, process: subprocess.Popen[str]) -> None:
-    """Return when one is being written, or when it is too late for that."""
-    store = DirStore(folder)
-    while process.poll() is None:
-        keys = list(store.list(CHECKPOINTS))
-        places = {key.rpartition("/")[0] for key in keys}
-        if len(places) > sum(key.endswith(f"/{MANIFEST}") for key in keys):
-            return
-
-
-def _finished(folder: Path) -> dict[str, object]:
-    """Let the cell run to its end: what it is worth, its artifacts byte by byte."""
+def finished(folder: Path) -> Worth:
+    """Let the cell run to its end: what it is worth. Raises Lost, or Corrupt."""
     with _trainer(folder) as process:
         words, _ = process.communicate()
     store = DirStore(folder)
+    objects = {key: store.get(key) or b"" for key in store.list("")}
     if process.returncode != OK.number:
-        raise RuntimeError(f"{folder.name} ended with {process.returncode}: {words}")
-    (key,) = store.list(RESULTS)
-    if left := list(store.list(CHECKPOINTS)):
-        raise RuntimeError(f"{folder.name} left {left[0]} behind")
-    success = decode(store.get(key) or b"", Success)
-    digests = {name: part.sha256 for name, part in success.artifacts.items() if name != "log.txt"}
-    return success.model_dump(include={"validation", "test", "history"}) | digests
+        raise Lost(f"ended with {process.returncode}: {words}")
+    if left := left_over(objects):
+        raise Corrupt(f"{left[0]} lies beside the result")
+    return worth_of(objects)
 
 
-def _says(process: subprocess.Popen[str], event: str) -> bool:
-    return any(line.split()[1:2] == [event] for line in process.stdout or ())
+def _killed(folder: Path, event: str, delay: float, number: signal.Signals) -> str | None:
+    """What it was doing when the signal ended it; None when it reached its end, after SIGTERM or before."""
+    with _trainer(folder) as process:
+        if not any(line.split()[1:2] == [event] for line in process.stdout or ()):
+            return None
+        time.sleep(delay)
+        activity = _activity(process, _stack(folder))
+        process.send_signal(number)
+        process.communicate()
+    if process.returncode not in (OK.number, PREEMPTED.number, -signal.SIGKILL):
+        raise Lost(f"{number.name} in {activity} ended it with {process.returncode}")
+    return None if process.returncode == OK.number else activity
+
+
+def _activity(process: subprocess.Popen[str], stack: Path) -> str:
+    process.send_signal(signal.SIGUSR1)
+    late = time.monotonic() + _STACK_SECONDS
+    while _OUTERMOST not in (told := stack.read_text()) and time.monotonic() < late and process.poll() is None:
+        time.sleep(0.001)
+    functions = [line.rpartition(" in ")[2] for line in told.splitlines()]
+    return next((_ACTIVITIES[name] for name in functions if name in _ACTIVITIES), "start-up")
 
 
 @contextmanager
 def _trainer(folder: Path) -> Iterator[subprocess.Popen[str]]:
     """A trainer at work, which is not let live for ever."""
-    command = [sys.executable, "-m", "trainer"]
-    environ = _environment(folder, os.environ)
+    command = [sys.executable, "-c", _PROGRAM, str(_stack(folder))]
+    environ = environment(str(folder)) | _SETTINGS
     with subprocess.Popen(  # noqa: S603
         command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
@@ -170,11 +151,5 @@ def _trainer(folder: Path) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def _environment(folder: Path, environ: Mapping[str, str]) -> dict[str, str]:
-    task = Task.model_validate(_CELL | {"results": {"uri": str(folder)}})
-    foreign = strangers(environ)
-    return {name: value for name, value in environ.items() if name not in foreign} | task.to_env()
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def _stack(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.stack")

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from tests.cluster.certificates import Authority
 from tests.cluster.health import answers
-from tests.cluster.processes import LOOPBACK, Processes, free_ports
+from tests.cluster.processes import LOOPBACK, Process, Processes, free_ports
 
 _REGION = "us-east-1"
 
@@ -22,7 +22,10 @@ class Minio:
     endpoint: str
     user: str
     password: str = field(repr=False)
+    process: Process = field(repr=False, compare=False)
+    data: Path = field(repr=False)
     region: str = _REGION
+    authority: Authority | None = field(default=None, repr=False, compare=False)
 
     def environment(self) -> dict[str, str]:
         """What boto3 and other S3 clients read; they need nothing else."""
@@ -55,6 +58,11 @@ class Minio:
             "AWS_SECRET_ACCESS_KEY": made["SecretAccessKey"],
             "AWS_SESSION_TOKEN": made["SessionToken"],
         }
+
+    def await_ready(self) -> None:
+        """Return when it serves, also after its process was started again. Raises ClusterFailed."""
+        context = ssl.create_default_context(cafile=self.authority.certificate) if self.authority else None
+        self.process.await_ready(lambda: answers(f"{self.endpoint}/minio/health/ready", context))
 
     def client(self) -> Any:
         """A boto3 client with the root user's rights."""
@@ -89,12 +97,10 @@ def start_minio(
     """Return when it serves: over TLS where an `authority` vouches for it."""
     data.mkdir(parents=True)
     (port,) = free_ports(1)
-    scheme = "https" if authority else "http"
     user, password = f"test-{secrets.token_hex(4)}", secrets.token_urlsafe(24)
-    minio = Minio(f"{scheme}://{address}:{port}", user, password, region)
     environment = {
-        "MINIO_ROOT_USER": minio.user,
-        "MINIO_ROOT_PASSWORD": minio.password,
+        "MINIO_ROOT_USER": user,
+        "MINIO_ROOT_PASSWORD": password,
         "MINIO_BROWSER": "off",
         "MINIO_UPDATE": "off",
         "MINIO_SITE_REGION": region,
@@ -102,9 +108,10 @@ def start_minio(
     options = ["--quiet", f"--address={address}:{port}"]
     if authority:
         options.append(f"--certs-dir={_certificates(authority, data.parent / 'certificates', address)}")
-    context = ssl.create_default_context(cafile=authority.certificate) if authority else None
     process = processes.start(binary, "server", *options, str(data), environment=environment)
-    process.await_ready(lambda: answers(f"{minio.endpoint}/minio/health/ready", context))
+    endpoint = f"{'https' if authority else 'http'}://{address}:{port}"
+    minio = Minio(endpoint, user, password, process, data, region, authority)
+    minio.await_ready()
     return minio
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 from botocore.exceptions import ClientError
@@ -31,6 +32,6 @@ def test_bucket_is_empty_and_the_test_s_own(minio: Minio, bucket: str) -> None:
 
 
 def test_stranger_is_refused(minio: Minio, bucket: str) -> None:
-    stranger = Minio(minio.endpoint, minio.user, "wrong").client()
+    stranger = replace(minio, password="wrong").client()
     with pytest.raises(ClientError, match="SignatureDoesNotMatch"):
         stranger.list_objects_v2(Bucket=bucket)

@@ -1,0 +1,50 @@
+"""`make faults`: breaks cells and stores on purpose, and counts what comes of it.
+
+One line a figure on stdout: `FIGURE name value low high goal == 0`. Exits with 0 when it could measure, whether or not
+a goal is met. docs/reliability.md says what is done, and what came of it.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from faults.attempts import PUBLISHER, TRAINER, prepare
+from faults.parts import PARTS, Campaign
+from faults.report import figures, write_tables
+from tests.cluster.failure import ClusterFailed
+
+
+def main() -> int:
+    """Start everything, break it, print, end everything."""
+    parser = argparse.ArgumentParser(prog="python -m faults", description=__doc__)
+    parser.add_argument("--part", choices=list(PARTS), action="append", help="only this one; repeat for more")
+    parser.add_argument("--seed", type=int, default=20261125, help="decides each fault (default: 20261125)")
+    parser.add_argument("--minutes", type=float, default=40, metavar="N", help="begin nothing later (default: 40)")
+    parser.add_argument("--lanes", type=int, default=8, metavar="N", help="publishers at a time (default: 8)")
+    parser.add_argument("--records", type=Path, metavar="FOLDER", help="keep what is found there, and go on from it")
+    parser.add_argument("--page", type=Path, metavar="FILE", help="write the tables into this page")
+    options = parser.parse_args()
+    parts = options.part or list(PARTS)
+    try:
+        with tempfile.TemporaryDirectory(prefix="faults-") as folder, ExitStack() as stack:
+            records = options.records or Path(folder) / "records"
+            last_begin = time.monotonic() + 60 * options.minutes
+            campaign = Campaign(Path(folder), records, options.seed, options.lanes, last_begin, stack)
+            prepare(PUBLISHER, *[TRAINER] * ("trainer" in parts))
+            for part in parts:
+                PARTS[part](campaign)
+            found = campaign.outcomes.load(), campaign.races.load(), campaign.lives.load()
+    except ClusterFailed as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stdout.writelines(f"{figure}\n" for figure in figures(*found))
+    if options.page:
+        write_tables(options.page, options.seed, *found)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

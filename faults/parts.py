@@ -1,0 +1,126 @@
+"""The parts of a campaign. Each does what its records lack, and begins nothing when the time is over."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from pathlib import Path
+
+from faults import kills
+from faults.attempts import PUBLISHER, TRAINER, Program
+from faults.campaign import plan, run
+from faults.kills import Life
+from faults.outcome import Outcome
+from faults.races import Race, race
+from faults.records import Records
+from faults.servers import Kept, Server, server
+from faults.victim import get_to_know
+from tests.cluster.binaries import binaries
+
+FAULTS = {PUBLISHER: 528, TRAINER: 44}
+"""24 of each kind against a publisher, 2 of each against the whole trainer."""
+KILLS = 30
+_CELLS_AT_A_TIME = 2
+
+
+@dataclass
+class Campaign:
+    """Where it works, what decides its faults, and how long it may begin new ones."""
+
+    folder: Path
+    records: Path
+    seed: int
+    lanes: int
+    last_begin: float
+    stack: ExitStack
+    _servers: dict[Kept, Server] = field(default_factory=dict)
+
+    @cached_property
+    def outcomes(self) -> Records[Outcome]:
+        """Of single faults."""
+        return Records(self.records / "outcomes.jsonl", Outcome)
+
+    @cached_property
+    def races(self) -> Records[Race]:
+        """Of both stores."""
+        return Records(self.records / "races.jsonl", Race)
+
+    @cached_property
+    def lives(self) -> Records[Life]:
+        """Of trainers that were killed."""
+        return Records(self.records / "lives.jsonl", Life)
+
+    @property
+    def kills(self) -> int:
+        """So far."""
+        return sum(life.total for life in self.lives.load())
+
+    @property
+    def seconds_left(self) -> float:
+        """To begin something."""
+        return self.last_begin - time.monotonic()
+
+    def server(self, kept: Kept) -> Server:
+        """Started when it is first asked for."""
+        if kept not in self._servers:
+            starting = server(binaries(), self.folder / kept.name.lower(), kept)
+            self._servers[kept] = self.stack.enter_context(starting)
+        return self._servers[kept]
+
+
+def hold_races(campaign: Campaign) -> None:
+    """On a folder, and on MinIO."""
+    alone = campaign.server(Kept.ALONE)
+    places = {
+        "a folder": (str(campaign.folder / "race"), {}),
+        "MinIO": (f"s3://{alone.bucket}/race", alone.minio.environment()),
+    }
+    held = {found.store for found in campaign.races.load()}
+    for store, (uri, environment) in places.items():
+        if store not in held and campaign.seconds_left > 0:
+            campaign.races.add(race(store, uri, environment))
+
+
+def kill_trainers(campaign: Campaign) -> None:
+    """Until there are enough kills, two cells at a time."""
+    if campaign.kills >= KILLS or campaign.seconds_left < 0:
+        return
+    folder = campaign.folder / "kills"
+    folder.mkdir()
+    live = partial(kills.live, folder, campaign.seed, kills.finished(folder / "alone"))
+    with ThreadPoolExecutor(_CELLS_AT_A_TIME) as pool:
+        while campaign.kills < KILLS and campaign.seconds_left > 0:
+            begun = len(campaign.lives.load())
+            for life in pool.map(live, range(begun, begun + _CELLS_AT_A_TIME)):
+                campaign.lives.add(life)
+
+
+def torment_publishers(campaign: Campaign) -> None:
+    """Faults against a publisher alone."""
+    _torment(campaign, PUBLISHER, campaign.lanes)
+
+
+def torment_trainers(campaign: Campaign) -> None:
+    """Faults against the whole trainer."""
+    _torment(campaign, TRAINER, _CELLS_AT_A_TIME)
+
+
+def _torment(campaign: Campaign, program: Program, lanes: int) -> None:
+    met = {outcome.number for outcome in campaign.outcomes.load() if outcome.program == program.name}
+    if len(met) == FAULTS[program] or campaign.seconds_left < 0:
+        return
+    victim = get_to_know(program, campaign.server(Kept.ALONE))
+    waiting = [fault for fault in plan(victim, campaign.seed, FAULTS[program]) if fault.number not in met]
+    servers = {kept: campaign.server(kept) for kept in {fault.kind.kept for fault in waiting}}
+    for outcome in run(victim, servers, waiting, lanes, campaign.seconds_left):
+        campaign.outcomes.add(outcome)
+
+
+PARTS: dict[str, Callable[[Campaign], None]] = {
+    "races": hold_races,
+    "kills": kill_trainers,
+    "trainer": torment_trainers,
+    "publisher": torment_publishers,
+}

@@ -1,0 +1,78 @@
+"""A fault of every kind against a publisher on a real MinIO: the short form of `make faults`."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from contract.exits import OK
+from faults.attempts import PUBLISHER, Place, attempt, prepare
+from faults.campaign import plan, run
+from faults.kinds import KINDS
+from faults.outcome import Outcome
+from faults.servers import Kept, server, server_of
+from faults.victim import Victim, get_to_know
+from faults.worth import left_over, worth_of
+from tests.cluster.minio import Minio
+
+SEED = 20261125
+
+pytestmark = pytest.mark.timeout(600, func_only=True)
+
+
+@pytest.fixture(scope="module")
+def victim(minio: Minio) -> Victim:
+    prepare(PUBLISHER)
+    return get_to_know(PUBLISHER, server_of(minio))
+
+
+@pytest.fixture(scope="module")
+def outcomes(
+    victim: Victim, minio: Minio, cluster_binaries: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Outcome]]:
+    """By kind."""
+    folder = tmp_path_factory.mktemp("faults")
+    with ExitStack() as stack:
+        servers = {
+            Kept.ALONE: server_of(minio),
+            Kept.KILLED: stack.enter_context(server(cluster_binaries, folder / "killed", Kept.KILLED)),
+            Kept.FILLED: stack.enter_context(server(cluster_binaries, folder / "filled", Kept.FILLED)),
+        }
+        faults = plan(victim, SEED, len(KINDS))
+        yield {outcome.kind: outcome for outcome in run(victim, servers, faults, lanes=8, seconds=600)}
+
+
+@pytest.mark.parametrize("kind", [kind.name for kind in KINDS])
+def test_nothing_is_lost_or_corrupt_or_done_twice(outcomes: dict[str, Outcome], kind: str):
+    outcome = outcomes[kind]
+    assert outcome.met, "the fault hit nothing"
+    assert outcome.is_good, outcome
+
+
+def test_a_plan_is_its_seed_s_and_does_not_depend_on_its_length(victim: Victim):
+    short, long = plan(victim, SEED, 30), plan(victim, SEED, 60)
+    assert list(map(str, long[:30])) == list(map(str, short))
+    assert list(map(str, plan(victim, SEED + 1, 30))) != list(map(str, short))
+    assert {fault.kind for fault in short} == set(KINDS)
+
+
+def test_the_undisturbed_attempt_is_known_in_each_of_its_beginnings(victim: Victim):
+    requests = {name: beginning.requests for name, beginning in victim.beginnings.items()}
+    methods = {name: {(r.method, r.place) for r in asked} for name, asked in requests.items()}
+    assert ("PUT", "results/") in methods["nothing"]
+    assert ("GET", "checkpoints/") in methods["checkpoint"]
+    assert ("PUT", "checkpoints/") not in methods["result"], "it was published before"
+
+
+def test_checkpoints_of_an_attempt_that_was_killed_after_it_had_published_go_with_the_next(
+    victim: Victim, minio: Minio
+):
+    place = Place(server_of(minio), "killed-late/")
+    beginnings = victim.beginnings
+    place.server.put_all(place.prefix, {**beginnings["checkpoint"].objects, **beginnings["result"].objects})
+    assert left_over(place.objects())
+    ended = attempt(PUBLISHER, place)
+    assert ended.code == OK.number
+    assert left_over(place.objects()) == []
+    assert worth_of(place.objects()) == victim.worth

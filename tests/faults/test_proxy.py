@@ -1,0 +1,129 @@
+"""What the proxy does to a request is what its fault is called, on a real MinIO and with the store's own client."""
+
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from contract.exits import StoreFailed
+from contract.store import open_store
+from faults.kinds import KINDS, Scene
+from faults.proxy import Aim, Proxy, Target, proxy_of
+from faults.servers import Server, server_of
+from tests.cluster.minio import Minio
+
+KEY = "prefix/results/cell/1.json"
+PUT, GET = Target("PUT", "results/"), Target("GET", "results/")
+DATA = random.Random(0).randbytes(50_000)
+
+
+@pytest.fixture(scope="module")
+def server(minio: Minio) -> Server:
+    return server_of(minio)
+
+
+@contextmanager
+def spoiled(server: Server, kind: str, aim: Aim) -> Iterator[tuple[Any, Proxy]]:
+    """A client that asks once, behind a proxy with this fault."""
+    (act,) = [each.act for each in KINDS if each.name == kind]
+    scene = Scene(server, random.Random(0), race=lambda: None)
+    with proxy_of(server.minio.endpoint, aim, lambda exchange: act(scene, exchange)) as proxy:
+        scene.proxy = proxy
+        config = Config(retries={"total_max_attempts": 1}, proxies={}, read_timeout=2)
+        session = boto3.Session(server.minio.user, server.minio.password, region_name="us-east-1")
+        yield session.client("s3", endpoint_url=proxy.endpoint, config=config), proxy
+        scene.close()
+
+
+def put(client: Any, server: Server, **condition: str) -> Any:
+    return client.put_object(Bucket=server.bucket, Key=KEY, Body=DATA, **condition)
+
+
+def get(client: Any, server: Server) -> bytes:
+    return client.get_object(Bucket=server.bucket, Key=KEY)["Body"].read()
+
+
+@pytest.fixture(autouse=True)
+def stored(server: Server) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """The versions of the key, which the bucket does not have before and after."""
+
+    def versions() -> list[dict[str, Any]]:
+        return server.versions(KEY)
+
+    yield versions
+    for found in versions():
+        server.client.delete_object(Bucket=server.bucket, Key=KEY, VersionId=found["VersionId"])
+
+
+def test_only_the_requests_that_were_aimed_at_meet_the_fault(server: Server):
+    with spoiled(server, "500 InternalError", Aim(GET, nth=1, times=2)) as (client, proxy):
+        put(client, server)
+        assert get(client, server) == DATA
+        for _ in range(2):
+            with pytest.raises(ClientError, match="InternalError"):
+                get(client, server)
+        assert get(client, server) == DATA
+        assert (proxy.spoiled, proxy.requests) == (2, [PUT, GET, GET, GET, GET])
+
+
+@pytest.mark.parametrize(
+    ("kind", "error", "is_stored"),
+    [
+        ("connection refused", BotoCoreError, False),
+        ("reset during PUT", BotoCoreError, False),
+        ("stalled", BotoCoreError, False),
+        ("409 ConditionalRequestConflict", ClientError, False),
+        ("wrong clock", ClientError, False),
+        ("bit flipped in a PUT", ClientError, False),
+        ("response lost after the PUT was executed", BotoCoreError, True),
+        ("PUT executed late, after the connection ended", BotoCoreError, True),
+    ],
+)
+def test_a_spoiled_put(
+    server: Server, stored: Callable[[], list[dict[str, Any]]], kind: str, error: type[Exception], is_stored: bool
+):
+    with spoiled(server, kind, Aim(PUT, nth=0)) as (client, proxy):
+        with pytest.raises(error):
+            put(client, server)
+        assert proxy.spoiled == 1
+    assert len(stored()) == is_stored
+
+
+@pytest.mark.parametrize("kind", ["reset during GET", "body cut short", "bit flipped in a GET"])
+def test_a_spoiled_get_is_never_taken_for_whole(server: Server, kind: str):
+    put(server.client, server)
+    with spoiled(server, kind, Aim(GET, nth=0)) as (client, proxy):
+        with pytest.raises(BotoCoreError):
+            get(client, server)
+        assert proxy.spoiled == 1
+        assert get(client, server) == DATA
+
+
+def test_an_answer_that_breaks_off_in_its_body_is_a_failure_of_the_store(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+):
+    """An answer that says no has its body read by botocore itself, which lets the error of its HTTP library through."""
+    with spoiled(server, "reset during GET", Aim(GET, nth=0)) as (_, proxy):
+        for name, value in {**server.minio.environment(), "AWS_ENDPOINT_URL_S3": proxy.endpoint}.items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(StoreFailed, match="cannot read"):
+            open_store(f"s3://{server.bucket}/prefix", tries=1).get("results/cell/absent.json")
+
+
+def test_the_wrong_clock_is_what_the_store_complains_of(server: Server):
+    with (
+        spoiled(server, "wrong clock", Aim(PUT, nth=0)) as (client, _),
+        pytest.raises(ClientError, match="RequestTimeTooSkewed"),
+    ):
+        put(client, server)
+
+
+def test_a_second_version_would_show(server: Server, stored: Callable[[], list[dict[str, Any]]]):
+    put(server.client, server)
+    put(server.client, server)
+    assert len(stored()) == 2

@@ -22,8 +22,8 @@ demo: $(READY) ## train the demo grid (minilm really learns), then draw its repo
 test: $(READY) binaries ## run all tests; GOEMOTIONS_DIR=FOLDER adds those on the real corpus
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
 
-faults: $(READY) ## kill cells at random moments of their lives and compare what they finally say
-	$(BIN)/python -m faults.kills --jobs $(JOBS)
+faults: $(READY) binaries ## break cells and their stores on purpose, about 40 minutes (docs/reliability.md); SEED=
+	$(BIN)/python -m faults --seed $(or $(SEED),20261125) --page docs/reliability.md
 
 report-look: $(READY) ## show the report in Chromium: pictures into report-look/, and what axe-core finds (Chromium, npm)
 	REPORT_LOOK=report-look $(BIN)/python -m pytest tests/aggregator/test_look.py

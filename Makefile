@@ -7,7 +7,7 @@ WEIGHTS := .venv/weights
 JOBS ?= 2
 
 .PHONY: help demo test faults binaries cluster image base-image image-test e2e image-scan bench-image bench-launcher \
-  bench-report report-look lint format lock clean
+  bench-report bench-train bench-gpu test-gpu report-look lint format lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -39,6 +39,15 @@ bench-launcher: $(READY) binaries ## measure the launcher with 5,000 cells besid
 
 bench-report: $(READY) binaries ## measure how fast 10,000 results are read from a bucket (docs/benchmarks.md)
 	@$(BIN)/python -m benchmarks.report
+
+bench-train: $(READY) ## measure the fast engine beside the stock recipe; GOEMOTIONS_DIR=FOLDER for the real corpus
+	@$(BIN)/python -m benchmarks.train
+
+bench-gpu: $(READY) ## the same on a GPU: models of the study's sizes, beside the floor of its memory
+	@$(BIN)/python -m benchmarks.gpu
+
+test-gpu: $(READY) ## test what of the fast engine needs a GPU
+	$(BIN)/python -m pytest tests/trainer/test_gpu.py
 
 image: ## build the image of one cell; IMAGE=, BASE_IMAGE=, PLATFORM=, PRUNE=no (image/README.md)
 	@$(PYTHON) -m image build

@@ -28,6 +28,10 @@ NUMERICS_VERSION = 1
 """Raised by hand when the code changes what a cell computes, so that older results count as stale."""
 
 
+Engine = Literal["fast", "reference"]
+"""Which program trains a cell."""
+
+
 class Settings(BaseModel):
     """A group of settings: immutable, finite, and closed against names that it does not know."""
 
@@ -104,7 +108,10 @@ class Model(Settings):
 class Train(Settings):
     """How the work is carried out on the machine."""
 
-    engine: Literal["reference"] = "reference"
+    engine: Engine = "fast"
+    """`reference` is transformers' Trainer, `fast` the same training with less work (decision 13)."""
+    cached_weights: Literal["auto", "yes", "no"] = "auto"
+    """Whether the fast engine dequantises the frozen weights once and keeps them; auto: where memory allows."""
     threads: PositiveInt | None = None
     """CPU threads; unset: every processor that the process may use."""
 

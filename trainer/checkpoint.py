@@ -105,7 +105,7 @@ def _manifest(store: Store, task: Task, parts: dict[str, CheckpointPart], condit
         raise Unreadable(f"layout {manifest.layout}; this program reads {LAYOUT}")
     if (manifest.fingerprint, _key(manifest, MANIFEST)) != (task.fingerprint(), parts[MANIFEST].key):
         raise Unreadable("its manifest speaks of another checkpoint")
-    if set(manifest.parts) != set(FILES):
+    if set(manifest.parts) != set(FILES[task.train.engine]):
         raise Unreadable("its manifest does not list the parts that it must have")
     for name in conditions.keys() | manifest.conditions.keys():
         then, now = manifest.conditions.get(name), conditions.get(name)

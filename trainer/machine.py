@@ -3,8 +3,10 @@
 import re
 import resource
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
+import psutil
 import torch
 import transformers
 
@@ -12,6 +14,7 @@ from contract.task import Task
 from trainer.failures import GpuUnusable
 from trainer.provenance import threads_for
 
+_CGROUP = Path("/sys/fs/cgroup")
 _NO_GPU = ("Found no NVIDIA driver", "No CUDA GPUs are available")
 _OLD_DRIVER = re.compile(r"driver on your system is too old \(found version (\d+)\)")
 
@@ -74,6 +77,23 @@ def _has_bf16() -> bool:
 def device_name() -> str:
     """The GPU's name, or `cpu`."""
     return torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
+
+
+def free_memory_bytes() -> int:
+    """What is left to be taken: on a GPU there, on a CPU of the machine's memory and of the container's share of it."""
+    if torch.cuda.is_available():
+        return torch.cuda.mem_get_info()[0]
+    return min([psutil.virtual_memory().available, *_left_to_container()])
+
+
+def _left_to_container() -> list[int]:
+    """Of cgroups, version 2; nothing where there is no bound."""
+    try:
+        bound = (_CGROUP / "memory.max").read_text().strip()
+        taken = int((_CGROUP / "memory.current").read_text())
+    except OSError:
+        return []
+    return [] if bound == "max" else [int(bound) - taken]
 
 
 def peak_memory_bytes() -> int:

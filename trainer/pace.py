@@ -51,6 +51,10 @@ class Pace:
             f1=evaluation.f1,
         )
 
+    def on_fallback(self, reason: str) -> None:
+        """Something that would make the training faster cannot be had here."""
+        self._journal.event("warning", reason=reason)
+
     def _line(self, event: str, **values: float) -> None:
         self._line_at = monotonic()
         left = (self._planned - self._step) / self._speed if self._speed else None

@@ -19,15 +19,16 @@ from trainer import machine
 from trainer.artifacts import adapter_files, losses_csv, predictions_csv
 from trainer.checkpointer import Checkpointer
 from trainer.data import Comment, Dataset, split_record
-from trainer.encode import EncodedRow, encode, longest, predict
+from trainer.encode import EncodedRow, encode, longest
 from trainer.failures import Termination
-from trainer.fit import Fitted, fit
+from trainer.fit import fit, predict
 from trainer.journal import Journal
 from trainer.model import Anatomy, anatomy, load_qlora
 from trainer.pace import Pace
 from trainer.provenance import library_versions, process_started_at, provenance
 from trainer.publish import publish_success, put_artifacts
 from trainer.score import score
+from trainer.work import Fitted, Work
 
 
 def run_cell(task: Task, dataset: Dataset, store: Store, journal: Journal, termination: Termination) -> bool:
@@ -115,11 +116,11 @@ def conditions(prepared: Prepared) -> dict[str, str]:
 
 def train(task: Task, prepared: Prepared, journal: Journal, checkpointer: Checkpointer) -> Fitted:
     """Fine-tune in place, from where an attempt before was stopped; afterwards the model holds its best weights."""
-    fitted = fit(
-        prepared.model,
-        prepared.tokenizer,
-        prepared.train,
-        prepared.validation,
+    work = Work(
+        model=prepared.model,
+        tokenizer=prepared.tokenizer,
+        train=prepared.train,
+        validation=prepared.validation,
         hyper=task.hyper,
         seed=task.cell.seed,
         precision=prepared.precision,
@@ -128,6 +129,7 @@ def train(task: Task, prepared: Prepared, journal: Journal, checkpointer: Checkp
         keeper=checkpointer,
         resume=checkpointer.resume(),
     )
+    fitted = fit(work, task.train)
     journal.event("trained", best_step=fitted.best_step, last_step=fitted.last_step, stop=fitted.stop)
     return fitted
 
@@ -136,7 +138,7 @@ def examine(task: Task, prepared: Prepared) -> Scores:
     """Score the model on the comments that chose the checkpoint, and on those that nobody has seen."""
 
     def probabilities(rows: list[EncodedRow]) -> NDArray[np.float64]:
-        return predict(prepared.model, rows, prepared.tokenizer, prepared.precision)
+        return predict(prepared.model, rows, prepared.tokenizer, prepared.precision, by=task.train.engine)
 
     def scored(rows: list[EncodedRow], predicted: NDArray[np.float64]) -> Metrics:
         return score([row["labels"] for row in rows], predicted, task.labels)

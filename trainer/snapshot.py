@@ -1,12 +1,14 @@
-"""The state of a training as files: what Trainer saves and loads itself, and what the watch remembers beside it.
+"""The state of a training as files: what its engine saves and loads itself, and what both engines remember beside it.
 
-No pickle of a whole object: safetensors, JSON, and three files of torch.save, which Trainer reads with weights_only.
+No pickle of a whole object: safetensors, JSON, and files of torch.save, which are read with weights_only.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from contract.result import Evaluation, Record
+from contract.task import Engine
 
 TRAINER_FILES = (
     "adapter_config.json",
@@ -17,21 +19,28 @@ TRAINER_FILES = (
     "trainer_state.json",
 )
 """Adapter with head, optimizer, random number generators, scheduler; the step, which is also the sampler's position."""
+WEIGHTS = "weights.safetensors"
+OPTIMIZER = "optimizer.pt"
 MEMORY = "memory.json"
 BEST_WEIGHTS = "best.safetensors"
-FILES = (*TRAINER_FILES, MEMORY, BEST_WEIGHTS)
+_OF_BOTH_ENGINES = (MEMORY, BEST_WEIGHTS)
+FILES: Mapping[Engine, tuple[str, ...]] = {
+    "reference": (*TRAINER_FILES, *_OF_BOTH_ENGINES),
+    "fast": (WEIGHTS, OPTIMIZER, *_OF_BOTH_ENGINES),
+}
+"""What a snapshot consists of."""
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A training after `step` optimizer steps: the content of each of FILES."""
+    """A training after `step` optimizer steps: the content of each of its engine's FILES."""
 
     step: int
     files: dict[str, bytes]
 
 
 class Memory(Record):
-    """What the watch knows after a step, its evaluation included."""
+    """What is known after a step, its evaluation included."""
 
     history: list[Evaluation]
     step_losses: list[float]

@@ -11,10 +11,13 @@ import pytest
 from contract.exits import StoreFailed
 from contract.result import encode
 from contract.store import MANIFEST, Store, checkpoint_key
+from contract.task import Train
 from tests.factories import task
 from trainer.checkpoint import LAYOUT, Manifest, latest, remove, remove_all, save
-from trainer.snapshot import FILES, Snapshot
+from trainer.snapshot import FILES as FILES_OF_ENGINES
+from trainer.snapshot import Snapshot
 
+FILES = FILES_OF_ENGINES[Train().engine]
 TASK = task()
 OTHER = task(hyper={"epochs": 9})
 HERE = {"torch": "2.13.0", "device": "cpu", "dtype": "fp32"}

@@ -8,15 +8,17 @@ import torch
 import transformers
 
 from contract.result import Evaluation
+from contract.task import Engine
 from tests.factories import task
 from trainer.data import load
-from trainer.encode import encode, predict
+from trainer.encode import encode
 from trainer.failures import Preempted
-from trainer.fit import Fitted, Score, fit
+from trainer.fit import fit, predict
 from trainer.machine import Precision
 from trainer.model import load_qlora
 from trainer.score import score
 from trainer.snapshot import Snapshot
+from trainer.work import Fitted, Score, Work
 
 
 @dataclass
@@ -25,12 +27,16 @@ class Recorder:
 
     steps: list[int] = field(default_factory=list)
     evaluations: list[Evaluation] = field(default_factory=list)
+    fallbacks: list[str] = field(default_factory=list)
 
     def on_step(self, step: int, planned_steps: int) -> None:
         self.steps.append(step)
 
     def on_evaluation(self, evaluation: Evaluation) -> None:
         self.evaluations.append(evaluation)
+
+    def on_fallback(self, reason: str) -> None:
+        self.fallbacks.append(reason)
 
 
 @dataclass
@@ -55,8 +61,16 @@ class Keeper:
 class Cell:
     """A small cell with a freshly drawn model, and `fit` on it."""
 
-    def __init__(self, seed: int = 0, precision: Literal["bf16", "fp32"] = "fp32", **hyper: object) -> None:
-        self.task = task(cell={"model": "bert", "labels": 2, "samples": 80, "seed": seed}, hyper=hyper)
+    def __init__(
+        self,
+        seed: int = 0,
+        precision: Literal["bf16", "fp32"] = "fp32",
+        engine: Engine = "fast",
+        model: str = "bert",
+        **hyper: object,
+    ) -> None:
+        cell = {"model": model, "labels": 2, "samples": 80, "seed": seed}
+        self.task = task(cell=cell, hyper=hyper, train={"engine": engine})
         self.recorder = Recorder()
         self.precision = Precision(precision)
         transformers.set_seed(seed)
@@ -66,11 +80,14 @@ class Cell:
         self.validation = encode(dataset.validation, self.tokenizer, 64)
 
     def fit(self, score: Score | None = None, keeper: Keeper | None = None, resume: Snapshot | None = None) -> Fitted:
-        return fit(
-            self.model,
-            self.tokenizer,
-            self.train,
-            self.validation,
+        return fit(self.work(score, keeper, resume), self.task.train)
+
+    def work(self, score: Score | None = None, keeper: Keeper | None = None, resume: Snapshot | None = None) -> Work:
+        return Work(
+            model=self.model,
+            tokenizer=self.tokenizer,
+            train=self.train,
+            validation=self.validation,
             hyper=self.task.hyper,
             seed=self.task.cell.seed,
             precision=self.precision,
@@ -81,7 +98,7 @@ class Cell:
         )
 
     def predictions(self) -> np.ndarray:
-        return predict(self.model, self.validation, self.tokenizer, self.precision)
+        return predict(self.model, self.validation, self.tokenizer, self.precision, by=self.task.train.engine)
 
     def weights(self) -> dict[str, torch.Tensor]:
         return {name: p.detach().clone() for name, p in self.model.named_parameters() if p.requires_grad}

@@ -10,7 +10,7 @@ import pytest
 
 from contract.exits import StoreFailed
 from contract.store import DirStore
-from contract.task import Task
+from contract.task import Task, Train
 from tests.factories import task
 from trainer.checkpointer import Checkpointer
 from trainer.failures import Preempted, Termination
@@ -21,7 +21,7 @@ HERE = {"torch": "2.13.0"}
 
 
 def snapshot(step: int) -> Snapshot:
-    return Snapshot(step, {name: f"{name} after {step}".encode() for name in FILES})
+    return Snapshot(step, {name: f"{name} after {step}".encode() for name in FILES[Train().engine]})
 
 
 class Attempt:

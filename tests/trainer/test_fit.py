@@ -10,7 +10,7 @@ from contract.task import Hyper
 from tests.factories import metrics
 from tests.trainer.small_cell import Cell
 from trainer.failures import NonFiniteLoss
-from trainer.fit import steps_between_evaluations
+from trainer.work import steps_between_evaluations
 
 
 def accuracies(*values: float):

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from tests.trainer.small_cell import Cell, Keeper
 from trainer.failures import Preempted
-from trainer.fit import Fitted
 from trainer.snapshot import FILES, Snapshot
+from trainer.work import Fitted
 
 STEPS_PER_EPOCH = 18
 """72 comments in batches of 4."""
@@ -27,6 +27,11 @@ class Trained:
     fitted: Fitted
     weights: dict[str, torch.Tensor]
     predictions: NDArray[np.float64]
+
+
+@pytest.fixture(params=["fast", "reference"])
+def engine(request: pytest.FixtureRequest) -> dict[str, object]:
+    return {"engine": request.param}
 
 
 def small_cell(**hyper: object) -> Cell:
@@ -80,7 +85,8 @@ def assert_same(found: Trained, expected: Trained) -> None:
         pytest.param([10], {"precision": "bf16"}, id="bf16"),
     ],
 )
-def test_ends_as_if_it_had_never_been_stopped(stops: list[int], hyper: dict[str, object]):
+def test_ends_as_if_it_had_never_been_stopped(engine, stops: list[int], hyper: dict[str, object]):
+    hyper = hyper | engine
     snapshot = None
     for after in stops:
         snapshot = stopped(small_cell(**hyper), after, snapshot)
@@ -91,8 +97,8 @@ def test_ends_as_if_it_had_never_been_stopped(stops: list[int], hyper: dict[str,
     assert cell.recorder.steps == list(range(sum(stops) + 1, whole.fitted.last_step + 1))
 
 
-def test_patience_and_best_weights_outlive_the_stop():
-    hyper = {"early_stopping_patience": 3}
+def test_patience_and_best_weights_outlive_the_stop(engine):
+    hyper = {"early_stopping_patience": 3} | engine
     whole = uninterrupted(**hyper)
     best, last = whole.fitted.best_step, whole.fitted.last_step
     assert (whole.fitted.stop, last) == ("early_stopping", best + 9)
@@ -100,14 +106,14 @@ def test_patience_and_best_weights_outlive_the_stop():
     assert_same(train(small_cell(**hyper), resume=snapshot), whole)
 
 
-def test_saving_changes_nothing_and_the_last_step_is_not_saved():
+def test_saving_changes_nothing_and_the_last_step_is_not_saved(engine):
     keeper = Keeper(every=1)
-    assert_same(train(small_cell(), keeper), uninterrupted())
+    assert_same(train(small_cell(**engine), keeper), uninterrupted(**engine))
     assert [snapshot.step for snapshot in keeper.snapshots] == list(range(1, 2 * STEPS_PER_EPOCH))
-    assert {tuple(sorted(snapshot.files)) for snapshot in keeper.snapshots} == {tuple(sorted(FILES))}
+    assert {tuple(sorted(snapshot.files)) for snapshot in keeper.snapshots} == {tuple(sorted(FILES[engine["engine"]]))}
 
 
-def test_a_step_that_ends_the_training_early_is_not_saved():
+def test_a_step_that_ends_the_training_early_is_not_saved(engine):
     keeper = Keeper(every=1)
-    trained = train(small_cell(early_stopping_patience=3), keeper)
+    trained = train(small_cell(early_stopping_patience=3, **engine), keeper)
     assert keeper.snapshots[-1].step == trained.fitted.last_step - 1

@@ -1,0 +1,75 @@
+"""Which shortcuts the fast engine takes on this machine, and what a model becomes by them."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from peft import PeftModel
+
+from trainer.fast.frozen import can_pack, copy_bytes, freeze, freeze_packed
+from trainer.fast.randomness import Stream, replace_dropout
+from trainer.machine import Precision, free_memory_bytes
+
+Weights = Literal["packed", "dequantised", "quantised"]
+"""How frozen weights are kept: dequantised and laid out for the CPU's kernels, dequantised, as they were loaded."""
+Wish = Literal["auto", "yes", "no"]
+
+_SHARE = 0.5
+"""Of the free memory that copies of weights may take; activations and the optimizer need the rest."""
+_TOKENS = 96
+"""Of a batch of 4 comments: the size of product for which oneDNN lays weights out."""
+
+
+@dataclass(frozen=True)
+class Shortcuts:
+    """What is done otherwise than in the reference engine. However weights are kept, the bits are the same."""
+
+    weights: Weights
+    plain_attention: bool
+    stream_dropout: bool
+    multiple: int
+    """To which the lengths of training batches are padded."""
+    graphs: bool
+    """Whether forward and backward pass are replayed as a CUDA graph, one for each shape."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The shortcuts, and in words what could not be had."""
+
+    shortcuts: Shortcuts
+    without: list[str]
+
+
+def choose(model: PeftModel, precision: Precision, cached_weights: Wish) -> Choice:
+    """What this device and its free memory allow."""
+    on_gpu = model.device.type == "cuda"
+    packable = not on_gpu and precision.name == "bf16" and can_pack(precision.dtype)
+    weights = affordable(cached_weights, copy_bytes(model, precision.dtype), free_memory_bytes(), packable)
+    without = []
+    if weights == "quantised" and cached_weights == "auto":
+        without.append("not enough free memory for dequantised weights; they are dequantised at each pass")
+    return Choice(Shortcuts(weights, not on_gpu, not on_gpu, 32 if on_gpu else 1, on_gpu), without)
+
+
+def affordable(wish: Wish, copy: int, free: int, packable: bool) -> Weights:
+    """The fastest way to keep weights of which a copy takes so many bytes."""
+    match wish:
+        case "no":
+            return "quantised"
+        case "auto" if copy > free * _SHARE:
+            return "quantised"
+        case _:
+            return "packed" if packable and 2 * copy <= free * _SHARE else "dequantised"
+
+
+def lighten(model: PeftModel, precision: Precision, shortcuts: Shortcuts, stream: Stream) -> None:
+    """Change the model in place. A model that was changed before stays as it is."""
+    match shortcuts.weights:
+        case "packed":
+            freeze_packed(model, precision.dtype, _TOKENS)
+        case "dequantised":
+            freeze(model, precision.dtype)
+        case "quantised":
+            pass
+    if shortcuts.stream_dropout:
+        replace_dropout(model, stream)

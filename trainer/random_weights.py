@@ -44,10 +44,13 @@ _SHAPES: dict[Family, dict[str, object]] = {
 }
 
 
-def write_checkpoint(family: Family, comments: Iterable[str], folder: Path) -> None:
-    """Save configuration, weights (safetensors) and a tokenizer trained on `comments` into `folder`."""
+def write_checkpoint(family: Family, comments: Iterable[str], folder: Path, **shape: int) -> None:
+    """Save configuration, weights (safetensors) and a tokenizer trained on `comments` into `folder`.
+
+    `shape` goes over the tiny configuration, in the family's own names.
+    """
     tokenizer = _train_tokenizer(family, list(comments))
-    config = _config(family, tokenizer)
+    config = _config(family, tokenizer, shape)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(_SEED)
         model = AutoModel.from_config(config)
@@ -55,9 +58,9 @@ def write_checkpoint(family: Family, comments: Iterable[str], folder: Path) -> N
     tokenizer.save_pretrained(folder)
 
 
-def _config(family: Family, tokenizer: PreTrainedTokenizerBase) -> PreTrainedConfig:
+def _config(family: Family, tokenizer: PreTrainedTokenizerBase, shape: dict[str, int]) -> PreTrainedConfig:
     special = {name: getattr(tokenizer, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
-    return AutoConfig.for_model(**_SHAPES[family], vocab_size=len(tokenizer), **special)
+    return AutoConfig.for_model(**_SHAPES[family] | shape, vocab_size=len(tokenizer), **special)
 
 
 def _train_tokenizer(family: Family, comments: list[str]) -> PreTrainedTokenizerBase:

@@ -1,0 +1,89 @@
+"""What of the fast engine only a GPU can show: graphs replayed for each shape give what eager passes give."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+import transformers
+
+from contract.cell import MODELS
+from contract.result import Evaluation
+from tests.factories import metrics, task
+from trainer.data import load
+from trainer.encode import encode
+from trainer.fast.engine import Training
+from trainer.fast.randomness import Stream
+from trainer.fast.shortcuts import choose, lighten
+from trainer.fit import fit
+from trainer.machine import Precision
+from trainer.model import load_qlora
+from trainer.snapshot import Snapshot
+from trainer.work import Work, write_weights
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+BF16 = Precision("bf16")
+
+
+class Nobody:
+    """Watches and keeps nothing; remembers what could not be had."""
+
+    def __init__(self) -> None:
+        self.fallbacks: list[str] = []
+
+    def on_step(self, step: int, planned_steps: int) -> None: ...
+
+    def on_evaluation(self, evaluation: Evaluation) -> None: ...
+
+    def on_fallback(self, reason: str) -> None:
+        self.fallbacks.append(reason)
+
+    def is_due(self) -> bool:
+        return False
+
+    def keep(self, snapshot: Snapshot) -> None: ...
+
+
+def work(model: str) -> Work:
+    asked = task(cell={"model": model, "labels": 2, "samples": 80}, hyper={"lora_dropout": 0.0, "epochs": 3})
+    transformers.set_seed(0)
+    loaded, tokenizer = load_qlora(asked, BF16)
+    for module in loaded.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+    dataset = load(asked)
+    train, validation = (encode(rows, tokenizer, 64) for rows in (dataset.train, dataset.validation))
+    nobody = Nobody()
+
+    def score(true, probabilities):
+        return metrics(asked.labels, float((probabilities.argmax(1) == true).mean()))
+
+    return Work(loaded, tokenizer, train, validation, asked.hyper, 0, BF16, score, nobody, nobody)
+
+
+@pytest.mark.parametrize("model", MODELS.keys() - {"minilm"})
+def test_graphs_and_padding_stay_close_to_eager_passes_from_the_same_state(model: str):
+    one, other = work(model), work(model)
+    shortcuts = choose(other.model, BF16, "auto").shortcuts
+    assert shortcuts.graphs
+    trainings = []
+    for given, how in ((one, replace(shortcuts, graphs=False, multiple=1)), (other, shortcuts)):
+        stream = Stream(0)
+        lighten(given.model, BF16, how, stream)
+        trainings.append(Training(given, how, stream))
+    eager, graphed = trainings
+    for _ in range(50):
+        write_weights(other.model, {name: p.detach() for name, p in eager.parameters.items()})
+        graphed.step = eager.step
+        losses = [training.find_gradients().item() for training in trainings]
+        norms = [torch.stack([p.grad.norm() for p in t.parameters.values()]).norm().item() for t in trainings]
+        assert losses[1] == pytest.approx(losses[0], abs=2e-3)
+        assert norms[1] == pytest.approx(norms[0], rel=1.5e-2)
+        eager.update()
+    assert other.watchers.fallbacks == []
+
+
+def test_a_cell_trains_and_ends():
+    given = work("qwen2.5")
+    fitted = fit(given, task().train)
+    assert fitted.last_step == fitted.planned_steps
+    assert given.watchers.fallbacks == []

@@ -47,7 +47,7 @@ bench-gpu: $(READY) ## the same on a GPU: models of the study's sizes, beside th
 	@$(BIN)/python -m benchmarks.gpu
 
 test-gpu: $(READY) ## test what of the fast engine needs a GPU
-	$(BIN)/python -m pytest tests/trainer/test_gpu.py
+	TEST_GPU=1 $(BIN)/python -m pytest tests/trainer/test_gpu.py
 
 image: ## build the image of one cell; IMAGE=, BASE_IMAGE=, PLATFORM=, PRUNE=no (image/README.md)
 	@$(PYTHON) -m image build

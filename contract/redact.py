@@ -12,9 +12,8 @@ _ADDRESSES = (
     "AWS_ENDPOINT_URL",
     "AWS_ENDPOINT_URL_S3",
     "AWS_ENDPOINT_URL_STS",
-    "HTTPS_PROXY",
-    "HTTP_PROXY",
     "HF_ENDPOINT",
+    *(spelled for name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY") for spelled in (name, name.lower())),
 )
 _SHORTEST = 8
 """Of a value that is cut out: no real secret is shorter, and a shorter one stands in many words by chance."""
@@ -34,7 +33,8 @@ def _secrets(environ: Mapping[str, str]) -> Iterator[str]:
     yield from (value for value in values if len(value) >= _SHORTEST)
     # By the whole of it: a password may hold a slash, and then no pattern finds it in a message.
     addresses = (environ.get(name, "").rpartition("@")[0] for name in _ADDRESSES)
-    yield from (userinfo.rpartition("://")[2] for userinfo in addresses if userinfo)
+    userinfos = (address.rpartition("://")[2] for address in addresses)
+    yield from (userinfo for userinfo in userinfos if len(userinfo) >= _SHORTEST)
 
 
 def redacted_uri(uri: str) -> str:

@@ -240,7 +240,7 @@ class S3Store:
 
         try:
             return _connect(tries)
-        except (BotoCoreError, ValueError) as error:  # a setting that boto3 cannot read
+        except (BotoCoreError, OSError, ValueError) as error:  # a setting that boto3 cannot read, a program not there
             raise self._misconfigured(error) from error
 
     def _misconfigured(self, error: BaseException) -> Misconfigured:

@@ -13,7 +13,7 @@ _BUCKET_NAME = "bucket names have 3 to 63 lower-case letters, digits, dots and h
 _ENDPOINT = "check AWS_ENDPOINT_URL and the network"
 _REGION = "set AWS_DEFAULT_REGION to the bucket's region"
 _RENEW = "renew the credentials"
-_WEB_IDENTITY = "check AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN"
+_WEB_IDENTITY = "check AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN, or the profile's credential_process"
 
 _MISTAKES = {
     "NoSuchBucket": "make it first",

@@ -70,23 +70,22 @@ def submit(args: argparse.Namespace, store: Store) -> ExitCode:
     cluster = Cluster(settings) if submission.to_run else None
     if cluster is not None:
         submission, found = _with_ends(submission, cluster, store)
-    price = price_plan(submission.steps, store, places(args, prices, submission.steps, cluster), prices)
+    steps = _without_job(submission.steps, found)
+    to_make = [step.task for step in steps if step.runs]
+    price = price_plan(steps, store, places(args, prices, steps, cluster), prices)
     say(show.plan_text(submission.steps, price))
-    _refuse_too_many(submission.to_run, settings, vars(args))
+    _refuse_too_many(to_make, settings, vars(args))
     refuse_too_dear(price, prices, vars(args))
-    to_make = _to_make(submission, found)
-    if going_on := len(submission.to_run) - to_make:
-        say(f"{going_on} of these have a Job that goes on; {to_make} to make")
+    if going_on := len(submission.to_run) - len(to_make):
+        say(f"{going_on} of these have a Job that goes on; {len(to_make)} to make")
     if cluster is None or not submission.to_run:
         _print_jobs(args, submission.run.name, settings.namespace, [])
-    elif not args.yes and not _agreed(args, to_make, settings.namespace):
+    elif not args.yes and not _agreed(args, len(to_make), settings.namespace):
         say("nothing was made")
         return INCOMPLETE
     else:
-        begun = datetime.now(UTC)
+        keep_expectation(price, submission.run.name, store, datetime.now(UTC))
         _start(args, submission, found, cluster, options, store)
-        if to_make:
-            keep_expectation(price, submission.run.name, store, begun)
     return _wait(args, submission.asked, store, Lines()) if args.wait else OK
 
 
@@ -115,10 +114,12 @@ def _with_ends(submission: Submission, cluster: Cluster, store: Store) -> tuple[
     return replace(submission, steps=plan(asked.chosen, states)), jobs
 
 
-def _to_make(submission: Submission, found: Sequence[Job]) -> int:
-    """How many Jobs: a cell whose Job goes on needs none."""
+def _without_job(steps: Sequence[Step], found: Sequence[Job]) -> list[Step]:
+    """The steps, but that nothing is to be started where a Job goes on."""
     going_on = {(job.cell, job.fingerprint) for job in found if job.end is None and not job.terminating}
-    return sum((task.cell.id, task.fingerprint()) not in going_on for task in submission.to_run)
+    return [
+        replace(step, runs=step.runs and (step.task.cell.id, step.task.fingerprint()) not in going_on) for step in steps
+    ]
 
 
 def _agreed(args: argparse.Namespace, jobs: int, namespace: str) -> bool:
@@ -166,7 +167,8 @@ def cancel(args: argparse.Namespace, store: Store) -> ExitCode:
     if not args.yes and not _agreed_to_cancel(jobs, record.held(cells), cluster.namespace):
         say("nothing was deleted")
         return INCOMPLETE
-    let_go, deleted = record.let_go(cells), delete(cluster, jobs)
+    let_go = record.let_go(cells)  # before the Jobs are looked at anew: what a `wait` releases meanwhile is deleted too
+    deleted = delete(cluster, [job for job in cluster.jobs(asked.run) if job.cell in cells])
     if args.json:
         told = [{"cell": job.cell, "job": job.name} for job in deleted]
         print_json({"run": asked.run, "deleted": told, "no_longer_held": let_go})

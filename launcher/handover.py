@@ -11,7 +11,7 @@ from launcher.answers import ClusterFailed, NoAccess, NoCluster
 from launcher.cluster import Cluster
 from launcher.creation import Conflict, Created, Creation, Exists, Terminating, judge
 from launcher.manifest import CELL_LABEL
-from launcher.objects import Complete, Job, JobFailed
+from launcher.objects import Complete, Deactivated, Job, JobFailed
 from launcher.talk import say
 
 _GONE_SECONDS = 60.0
@@ -147,7 +147,7 @@ def outcome(creation: Creation | Refused) -> tuple[str, str]:
             return "exists", ""
         case Exists(Job(end=Complete())):
             return "exists", "complete, but no result: `retry` creates it anew"
-        case Exists(Job(end=JobFailed() as end)):
+        case Exists(Job(end=JobFailed() | Deactivated() as end)):
             return "exists", f"failed ({end.reason}): `retry` creates it anew"
         case Conflict(_, differences):
             return "conflict", f"another Job has this name: {'; '.join(differences)}"
@@ -165,7 +165,7 @@ def expected_outcome(creation: Creation | Refused) -> tuple[str, str]:
             return "would be created", ""
         case Terminating():
             return "terminating", "it was deleted and is not gone yet; a submit waits for that"
-        case Exists(Job(end=Complete() | JobFailed())):
+        case Exists(Job(end=Complete() | JobFailed() | Deactivated())):
             return "would be created", "anew: the Job of this name ended without a result"
         case Exists() | Conflict() | Refused():
             return outcome(creation)

@@ -31,13 +31,13 @@ class Workload:
 
     uid: str
     owner: str
-    """The Job's uid."""
+    """The Job's uid; empty for the Workload of something else, which stands in the same line."""
     queue: str
     priority: int
     since: datetime
     """From when its age counts: its making, or an eviction that puts it behind the others."""
     reserved: bool
-    """Whether it holds quota, and so has no place in the queue."""
+    """Whether it holds quota or has ended, and so has no place in the queue."""
     why: str
     """What keeps its Job from starting."""
     admissible: bool
@@ -111,8 +111,8 @@ def with_waits(jobs: Sequence[Job], workloads: Sequence[Workload] | None) -> lis
     `workloads` are all of the namespace, None where they may not be seen. Places are those that Kueue gives them, by
     priority and then by age, among the Workloads of the same LocalQueue.
     """
-    by_job = {workload.owner: workload for workload in workloads or ()}
-    places = _places(by_job.values())
+    by_job = {workload.owner: workload for workload in workloads or () if workload.owner}
+    places = _places(workloads or ())
 
     def seen(job: Job) -> Job:
         if job.queue is None or not job.suspended:

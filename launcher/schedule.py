@@ -1,7 +1,7 @@
 """When a list of cells is done. Pure."""
 
 import heapq
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from launcher.range import Range
 
@@ -16,8 +16,8 @@ def makespan(cells: Sequence[Range], places: int) -> Range:
     return Range(_makespan(low, places), _makespan(expected, places), _makespan(high, places))
 
 
-def _makespan(seconds: Iterable[float], places: int) -> float:
-    free_at = [0.0] * places
+def _makespan(seconds: Sequence[float], places: int) -> float:
+    free_at = [0.0] * max(1, min(places, len(seconds)))
     for each in seconds:
         heapq.heapreplace(free_at, free_at[0] + each)
     return max(free_at)

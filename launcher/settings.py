@@ -179,6 +179,8 @@ def _read(kind: type[S], given: dict[str, Any]) -> S:
 
 
 def _spell(path: tuple[str, ...], known: dict[str, Any]) -> str:
+    if not path:  # several settings do not go together; the message names them
+        return ""
     option, variable = f"--{path[0].replace('_', '-')}", env_name("launcher", path[0])
     if path[0] in known:
         return option

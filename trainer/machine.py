@@ -15,6 +15,11 @@ from trainer.failures import GpuUnusable
 from trainer.provenance import threads_for
 
 _CGROUP = Path("/sys/fs/cgroup")
+_MEMORY_FILES = (
+    ("memory.max", "memory.current"),
+    ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
+)
+"""Bound and use, of version 2 and of version 1."""
 _NO_GPU = ("Found no NVIDIA driver", "No CUDA GPUs are available")
 _OLD_DRIVER = re.compile(r"driver on your system is too old \(found version (\d+)\)")
 
@@ -87,13 +92,14 @@ def free_memory_bytes() -> int:
 
 
 def _left_to_container() -> list[int]:
-    """Of cgroups, version 2; nothing where there is no bound."""
-    try:
-        bound = (_CGROUP / "memory.max").read_text().strip()
-        taken = int((_CGROUP / "memory.current").read_text())
-    except OSError:
-        return []
-    return [] if bound == "max" else [int(bound) - taken]
+    """Of cgroups; nothing where there is no bound, which version 1 writes as a number larger than any machine."""
+    for bound_file, taken_file in _MEMORY_FILES:
+        try:
+            bound, taken = (_CGROUP / bound_file).read_text().strip(), int((_CGROUP / taken_file).read_text())
+        except OSError:
+            continue
+        return [] if bound == "max" else [int(bound) - taken]
+    return []
 
 
 def peak_memory_bytes() -> int:

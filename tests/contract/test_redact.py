@@ -24,6 +24,13 @@ def test_the_userinfo_of_an_address_is_nowhere_in_the_text(secret: str, before: 
     assert shown == f"{before}cannot reach http://***@store.example:9000/bucket"
 
 
+@pytest.mark.parametrize("name", ["https_proxy", "HTTP_PROXY", "all_proxy"])
+def test_the_password_of_a_proxy_goes_and_a_short_user_name_stays_elsewhere(name: str):
+    assert redacted("via u:pa/ss@proxy", {name: "http://u:pa/ssword@proxy"}) == "via u:pa/ss@proxy"
+    assert "pa/ssword" not in redacted("via u:pa/ssword@proxy", {name: "http://u:pa/ssword@proxy"})
+    assert redacted("name the same message", {name: "http://me@proxy:3128"}) == "name the same message"
+
+
 def test_other_words_stay_as_they_are():
     text = "s3://bucket/a@b: someone@example.org took 3 s at http://127.0.0.1:9000/bucket/@/x"
     assert redacted(text, {"HF_TOKEN": "a", "AWS_SECRET_ACCESS_KEY": ""}) == text

@@ -33,6 +33,11 @@ SMOKE = ("--grid", "smoke")
         ("submit", ("--backend", "local", "-o", "yaml"), "-o yaml is the form of a dry run"),
         (
             "submit",
+            ("--backend", "kubernetes", "--results-uri", "s3://b/x", "--image", "a:1", "--priority", "high"),
+            "priority high is one in a queue",
+        ),
+        (
+            "submit",
             ("--backend", "kubernetes", "--dry-run", "-o", "name", "--json"),
             "-o name and --json are two forms",
         ),

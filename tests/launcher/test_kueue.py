@@ -81,6 +81,11 @@ def test_a_workload_says_where_its_cell_is(workload: Workload, state: Any) -> No
     assert state_of(workload, stored=Done()) == Done()
 
 
+def test_what_is_no_job_stands_in_the_same_line() -> None:
+    others = [replace(WORKLOAD, uid=f"a{n}", owner="") for n in range(5)]
+    assert state_of(*others, WORKLOAD).place == 6
+
+
 def test_a_job_that_kueue_has_not_taken_up_is_in_the_queue_without_a_place() -> None:
     state = state_of(replace(WORKLOAD, owner="another"))
     assert (state.queue, state.place) == ("cells", None)

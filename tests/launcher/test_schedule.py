@@ -32,5 +32,9 @@ def test_the_bounds_are_scheduled_like_what_is_expected() -> None:
     assert makespan([Range(1, 2, 3)] * 4, 2) == Range(2, 4, 6)
 
 
+def test_more_places_than_cells_cost_nothing() -> None:
+    assert done_after([1, 2], 10**12) == 2
+
+
 def test_nothing_takes_no_time() -> None:
     assert makespan([], 4) == Range.of(0)

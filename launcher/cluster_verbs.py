@@ -116,10 +116,12 @@ def _with_ends(submission: Submission, cluster: Cluster, store: Store) -> tuple[
 
 def _without_job(steps: Sequence[Step], found: Sequence[Job]) -> list[Step]:
     """The steps, but that nothing is to be started where a Job goes on."""
-    going_on = {(job.cell, job.fingerprint) for job in found if job.end is None and not job.terminating}
-    return [
-        replace(step, runs=step.runs and (step.task.cell.id, step.task.fingerprint()) not in going_on) for step in steps
-    ]
+    going_on = {job.work for job in found if job.end is None and not job.terminating}
+
+    def goes_on(task: Task) -> bool:
+        return (task.cell.id, task.fingerprint(), task.results.uri) in going_on
+
+    return [replace(step, runs=step.runs and not goes_on(step.task)) for step in steps]
 
 
 def _agreed(args: argparse.Namespace, jobs: int, namespace: str) -> bool:

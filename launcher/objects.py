@@ -75,6 +75,11 @@ class Job:
     waits: InQueue | None = None
     """In that queue, as Kueue's side of the Job shows (kueue.py)."""
 
+    @property
+    def work(self) -> tuple[str, str, str]:
+        """Cell, fingerprint and store: a Job of the same name that publishes elsewhere does other work."""
+        return self.cell, self.fingerprint, self.results_uri
+
 
 @dataclass(frozen=True)
 class Waiting:

@@ -92,15 +92,15 @@ def join(
 
     `jobs`, then `pods`, then `stored` must have been read, or a Job seems to end without a result.
     """
-    by_cell = {(job.cell, job.fingerprint): job for job in jobs}
+    by_work = {job.work: job for job in jobs}
     by_job: dict[str, list[Pod]] = {}
     for pod in pods:
         by_job.setdefault(pod.job, []).append(pod)
-    return [_row(task, state, by_cell, by_job) for task, state in zip(tasks, stored, strict=True)]
+    return [_row(task, state, by_work, by_job) for task, state in zip(tasks, stored, strict=True)]
 
 
-def _row(task: Task, stored: Stored, jobs: dict[tuple[str, str], Job], pods: dict[str, list[Pod]]) -> Row:
-    job = jobs.get((task.cell.id, task.fingerprint()))
+def _row(task: Task, stored: Stored, jobs: dict[tuple[str, str, str], Job], pods: dict[str, list[Pod]]) -> Row:
+    job = jobs.get((task.cell.id, task.fingerprint(), task.results.uri))
     if job is None:
         return Row(task, stored, stored)
     own = sorted(pods.get(job.name, ()), key=lambda pod: (not pod.ended, pod.created))

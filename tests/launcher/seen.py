@@ -6,7 +6,7 @@ from contract.survey import Failed
 from launcher.objects import Job, Pod
 from tests.factories import failure, task
 
-ASKED = task()
+ASKED = task("s3://results")
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 JOB = Job(
     name="full-bert-l2-n800-s0",

@@ -46,6 +46,13 @@ pods = st.builds(
 )
 
 
+def test_a_job_that_publishes_in_another_store_says_nothing_of_a_cell():
+    """Such a Job, ended there, was once taken for the end of the cell here."""
+    elsewhere = replace(JOB, results_uri="s3://elsewhere", end=JobFailed("BackoffLimitExceeded", ""))
+    (row,) = join([ASKED], [Missing()], [elsewhere])
+    assert (row.state, row.job) == (Missing(), None)
+
+
 @given(st.sampled_from(STORED), st.one_of(st.none(), jobs), st.lists(pods, max_size=3))
 def test_every_combination_has_one_state(stored, job: Job | None, of_job: list[Pod]):
     (row,) = join([ASKED], [stored], [job] if job else [], of_job)

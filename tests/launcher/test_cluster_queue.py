@@ -70,6 +70,7 @@ def assert_each_cell_was_trained_once(launcher: ClusterLauncher, cells: int) -> 
 
 
 def test_two_grids_of_different_priority_share_a_quota(queued: ClusterLauncher) -> None:
+    """Pods that were told to end do not count against it: Kueue gives their quota on at once."""
     trainers = Trainers(queued, tasks_of(queued, 0, 1, 2))
     grid = ("--grid", str(queued.grid_file))
     submit(queued, *grid, "--run", "patient", "--seeds", "0,1")

@@ -4,6 +4,7 @@ import argparse
 import sys
 
 from contract.exits import BAD_INPUT, UNEXPECTED, BadInput, ProgramError
+from contract.printable import printable
 from contract.redact import redacted
 
 
@@ -17,5 +18,5 @@ class Parser(argparse.ArgumentParser):
 
 def tell(program: str, error: ProgramError) -> int:
     """Say what is wrong; returns 2 for the user's mistake and 1 for anything else."""
-    sys.stderr.write(f"{program}: error: {redacted(str(error))}\n")
+    sys.stderr.write(f"{program}: error: {printable(redacted(str(error)))}\n")
     return BAD_INPUT.number if error.exit_code is BAD_INPUT else UNEXPECTED.number

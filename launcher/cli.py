@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from contract.command_line import tell
 from contract.exits import INCOMPLETE, OK, BadInput, ExitCode, ProgramError
+from contract.printable import printable
 from contract.processors import processors
 from contract.run import Run, check_run, record_run
 from contract.store import Store, open_store
@@ -160,7 +161,7 @@ def logs_verb(args: argparse.Namespace, settings: LauncherSettings, store: Store
     if args.follow:
         raise BadInput("-f follows a pod: add --backend kubernetes; `status` shows how far a local cell is")
     task = request.find_cell(request.from_run(args, store).tasks, args.cell)
-    sys.stdout.write(latest_log(task, store))
+    sys.stdout.write(printable(latest_log(task, store)))
     return OK
 
 

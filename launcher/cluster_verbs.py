@@ -1,6 +1,7 @@
 """The verbs on a cluster: submit, status, wait, cancel, retry, logs. The store stays the truth about what is done."""
 
 import argparse
+import codecs
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import Any
 import yaml
 
 from contract.exits import INCOMPLETE, OK, BadInput, ExitCode, StoreFailed
+from contract.printable import printable
 from contract.run import record_run
 from contract.store import Store
 from contract.survey import Failed, Lost, Missing, survey
@@ -238,8 +240,9 @@ def logs(args: argparse.Namespace, store: Store) -> ExitCode:
     """The log of the cell's pod; where there is no pod any more, or no cluster, the store's."""
     asked = request.from_run(args, store)
     task = request.find_cell(asked.tasks, args.cell)
-    for chunk in _pod_log(args, request.Request(asked.run, asked.tasks, [task]), store):
-        sys.stdout.buffer.write(chunk)
+    log = _pod_log(args, request.Request(asked.run, asked.tasks, [task]), store)
+    for text in codecs.iterdecode(log, "utf-8", "replace"):
+        sys.stdout.buffer.write(printable(text).encode())
         sys.stdout.buffer.flush()
     return OK
 

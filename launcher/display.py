@@ -5,6 +5,7 @@ import time
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
+from contract.printable import printable
 from contract.store import Store
 from contract.survey import Done, Failed, Running, State, look
 from contract.task import Task
@@ -75,7 +76,7 @@ class Board:
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
-            TextColumn("{task.fields[note]}"),
+            TextColumn("{task.fields[note]}", markup=False),
             console=self._console,
         )
         self._grid = self._progress.add_task("grid", total=cells, note="")
@@ -99,9 +100,9 @@ class Board:
         if task.cell.id in self._bars:
             self._progress.remove_task(self._bars.pop(task.cell.id))
         self._progress.advance(self._grid)
-        self._progress.print(verdict(task, state), markup=False, highlight=False)
+        self._progress.print(printable(verdict(task, state)), markup=False, highlight=False)
         for line in unexplained(state, output):
-            self._progress.print(f"         | {line}", markup=False, highlight=False)
+            self._progress.print(printable(f"         | {line}"), markup=False, highlight=False)
 
     def tick(self, running: list[Task]) -> None:
         """Read the running cells' progress once a second."""
@@ -111,7 +112,7 @@ class Board:
         for task in running:
             match look(task, self._store):
                 case Running(progress) as state:
-                    note = status_of(state).detail
+                    note = printable(status_of(state).detail)
                     total = progress.planned_steps or None
                     self._progress.update(self._bars[task.cell.id], completed=progress.step, total=total, note=note)
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 
+from contract.printable import printable
 from contract.store import Store
 from launcher.forecast import Measurements, Remaining, remaining
 from launcher.show import Word, counted, rows_table, span, status_of, totals
@@ -58,7 +59,7 @@ class Screen:
 
         left = remaining(rows, self._measurements.by(rows))
         text = picture(rows, left, self._console.height, datetime.now(UTC))
-        self._live.update(Text(text, no_wrap=True, overflow="ellipsis"), refresh=True)
+        self._live.update(Text(printable(text), no_wrap=True, overflow="ellipsis"), refresh=True)
 
 
 def picture(rows: Sequence[Row], left: Remaining, lines: int, now: datetime) -> str:

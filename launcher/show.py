@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from contract.printable import printable
 from contract.result import Progress
 from contract.survey import Done, Failed, Lost, Missing, Running, Stale
 from contract.task import Task
@@ -302,7 +303,8 @@ def duration(seconds: float) -> str:
 
 
 def table(header: Cells, rows: Sequence[Cells]) -> str:
-    """Left-aligned columns, two spaces apart; the last one is as long as it likes."""
-    widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (header, *rows))
+    """Left-aligned columns, two spaces apart; the last one is as long as it likes. A row is one line."""
+    shown = [[printable(cell, kept="") for cell in row] for row in (header, *rows)]
+    widths = [max(len(row[i]) for row in shown) for i in range(len(header))]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in shown)
     return "\n".join(line.rstrip() for line in lines)

@@ -5,6 +5,7 @@ import sys
 from typing import Any
 
 from contract.exits import BadInput
+from contract.printable import printable
 
 
 def print_json(document: dict[str, Any]) -> None:
@@ -14,13 +15,13 @@ def print_json(document: dict[str, Any]) -> None:
 
 def out(text: str) -> None:
     """A line of the result."""
-    sys.stdout.write(f"{text}\n")
+    sys.stdout.write(f"{printable(text)}\n")
     sys.stdout.flush()
 
 
 def say(text: str) -> None:
     """A line about what happens."""
-    sys.stderr.write(f"{text}\n")
+    sys.stderr.write(f"{printable(text)}\n")
     sys.stderr.flush()
 
 

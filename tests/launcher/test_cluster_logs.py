@@ -67,6 +67,8 @@ def test_the_log_of_a_running_pod_is_its_own_and_later_the_store_s(running: Runn
     publish(launcher.store(), progress(launcher.tasks()[0]))
     done = launcher("logs", CELL)
     assert (done.returncode, done.stdout, done.stderr) == (0, "first line\n", "")
+    running.write("\x1b[2Jwiped ö")
+    assert launcher("logs", CELL).stdout == "first line\n\\x1b[2Jwiped ö\n"
     assert launcher("cancel", "--yes", CELL).returncode == 0
     until(lambda: launcher.pod(CELL) is None, "the pod to be gone")
     done = launcher("logs", CELL, "-f")

@@ -154,6 +154,19 @@ def test_logs_come_from_the_latest_attempt(launcher: Launcher):
     assert launcher("logs", task.cell.id).stdout == "the whole story\n"
 
 
+def test_what_a_cell_said_cannot_steer_the_terminal(launcher: Launcher):
+    """Nor forge a line of the table: only the launcher's own line ends are line ends."""
+    store = open_store(str(launcher.results))
+    task = tasks_of(launcher)[0]
+    hostile = "\x1b]0;title\x07\nbert-l4-n80-s0  done"
+    publish(store, failure(task).model_copy(update={"message": hostile}))
+    store.put(attempt_key(task.cell.id, task.fingerprint(), "a1", "log.txt"), b"one\n\x1b[2Jtw\xc3\xb6\r\n\tthree\n")
+    table = launcher("status").stdout
+    assert r"\x1b]0;title\x07\nbert-l4-n80-s0  done" in table
+    assert len(table.splitlines()) == 1 + 4 + 1
+    assert launcher("logs", task.cell.id).stdout == "one\n\\x1b[2Jtwö\\r\n\tthree\n"
+
+
 def test_logs_of_a_cell_that_is_not_in_the_run(launcher: Launcher):
     done = launcher("logs", "bert-l2-n80-s9")
     assert done.returncode == 2

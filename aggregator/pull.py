@@ -23,6 +23,7 @@ from contract.store import (
     Entry,
     Reader,
     attempt_file,
+    is_inside,
 )
 
 _COPIERS = 32
@@ -57,7 +58,7 @@ def pull(source: Reader, into: DirStore, watch: Watch = unwatched) -> Pulled:
 
 def _wanted(source: Reader, prefix: str) -> Iterator[Entry]:
     for entry in source.entries(prefix):
-        if {"", ".", ".."}.intersection(entry.key.split("/")):
+        if not is_inside(entry.key):
             raise BadInput(f"{source.uri} holds {entry.key!r}, which cannot be a file in a folder; delete it")
         file = attempt_file(entry.key) if prefix == ATTEMPTS else None
         if prefix != ATTEMPTS or (file and file.name in _READ_BY_A_REPORT):

@@ -9,12 +9,13 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 from pydantic_core import from_json
 
 from contract.cell import Cell
+from contract.store import is_inside
 
 SCHEMA = 1
 """Raised when a reader of the previous schema would misunderstand a document."""
@@ -149,10 +150,16 @@ class Provenance(Record):
         return (self.finished_at - self.started_at).total_seconds()
 
 
+def _inside(key: str) -> str:
+    if not is_inside(key):
+        raise ValueError(f"{key!r} leads out of the store")
+    return key
+
+
 class Artifact(Record):
     """A file of the attempt, under its store key."""
 
-    key: str
+    key: Annotated[str, AfterValidator(_inside)]
     bytes: int
     sha256: str
 

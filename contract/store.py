@@ -112,6 +112,11 @@ class CheckpointPart:
         return self.key.removesuffix(self.name)
 
 
+def is_inside(key: str) -> bool:
+    """Whether the key stays in the store where that is a folder: `..` or an absolute path would lead out of it."""
+    return {"", ".", ".."}.isdisjoint(key.split("/"))
+
+
 def results_by_cell(keys: Iterable[str]) -> dict[str, list[str]]:
     """Cell id -> fingerprints, from the keys under RESULTS."""
     found: dict[str, list[str]] = defaultdict(list)

@@ -32,7 +32,7 @@ def with_digest(content: dict[str, Any]) -> bytes:
 
 @given(tasks(), st.floats(0, 1), st.floats(0, 1), st.dictionaries(any_text, st.integers(0), max_size=3))
 def test_a_success_is_read_as_it_was_written(of: Task, validation: float, test: float, files: dict[str, int]):
-    artifacts = {name: Artifact(key=f"k/{name}", bytes=size, sha256="0" * 64) for name, size in files.items()}
+    artifacts = {name: Artifact(key="k/file", bytes=size, sha256="0" * 64) for name, size in files.items()}
     document = success(of, validation=validation, test=test).model_copy(update={"artifacts": artifacts})
     assert decode(encode(document), Success) == document
 
@@ -175,3 +175,12 @@ def test_a_success_of_a_far_release_is_refused_by_name():
 def test_bytes_that_are_no_document(data: bytes):
     with pytest.raises(Unreadable):
         decode(data, Success)
+
+
+@pytest.mark.parametrize("key", ["../secret", "attempts/../../secret", "/etc/passwd", "attempts//x", "a/./b", ""])
+def test_an_artifact_outside_the_store_is_refused(key: str):
+    """A reader of a folder would otherwise open whatever file of this machine a document names."""
+    content = json.loads(ENCODED)
+    content["artifacts"] = {"predictions.csv": {"key": key, "bytes": 1, "sha256": "0" * 64}}
+    with pytest.raises(Unreadable, match="leads out of the store"):
+        decode(with_digest(content), Success)

@@ -14,6 +14,7 @@ INK, SOFT, RULE, PAPER = "#1b1e23", "#565d66", "#e5e5e5", "#ffffff"
 STYLE: dict[Any, Any] = {
     **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), INK),
     **dict.fromkeys(("figure.facecolor", "axes.facecolor"), PAPER),
+    "text.parse_math": False,  # some words come from the store, and a dollar among them is a dollar
 }
 """Settings of matplotlib under which charts are made."""
 PAGE_COLOURS = {INK: "--ink", SOFT: "--soft", RULE: "--line", PAPER: "--card", RED: "--warn"}

@@ -46,6 +46,9 @@ COLUMNS: dict[str, tuple[type, str]] = {
 }
 """The columns of results.csv and results.parquet: the type of their values and what they hold."""
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a formula begins with in one spreadsheet or another."""
+
 Row = dict[str, Any]
 """Column -> value, for every column."""
 
@@ -60,7 +63,10 @@ def results_table(tasks: Sequence[Task], outcomes: Sequence[Outcome]) -> list[Ro
 
 
 def as_csv(rows: Sequence[Row]) -> str:
-    """Header and rows with LF line ends; None is empty, truth is `true` or `false`, floats have all their digits."""
+    """Header and rows with LF line ends; None is empty, truth is `true` or `false`, floats have all their digits.
+
+    Words that a spreadsheet would take for a formula get an apostrophe in front, as OWASP advises: some come from pods.
+    """
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -69,7 +75,13 @@ def as_csv(rows: Sequence[Row]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    return str(value).lower() if isinstance(value, bool) else value
+    match value:
+        case bool():
+            return str(value).lower()
+        case str() if value.startswith(_FORMULA):
+            return f"'{value}"
+        case _:
+            return value
 
 
 def _row(task: Task, outcome: Outcome) -> Row:

@@ -91,6 +91,24 @@ def test_words_from_the_store_cannot_change_the_page(desk: Desk):
     assert "\\| a pipe and a line |" in desk.text("results.md")
 
 
+def test_words_from_the_store_are_no_formulas_and_draw_nothing(desk: Desk):
+    """In a spreadsheet a cell that begins with `=` is calculated, in a figure `$` begins mathematics."""
+    factories.publish(desk.store, factories.failure(desk.tasks[0], error="=HYPERLINK($x^$)"))
+    assert desk.report() == 3
+    assert desk.rows()[0]["detail"].startswith("'=HYPERLINK(")
+    assert "=HYPERLINK($x^$)" in desk.text("heatmap.svg")
+
+
+def test_words_from_the_store_cannot_steer_a_terminal(desk: Desk, capsys: pytest.CaptureFixture[str]):
+    task = desk.tasks[0]
+    hostile = "\x1b[2J\nstatus done\x9b31m"
+    factories.publish(desk.store, factories.failure(task).model_copy(update={"message": hostile}))
+    desk.run("show", task.cell.id, "--grid", desk.grid_file)
+    shown = capsys.readouterr().out
+    assert r"\x1b[2J\nstatus done\x9b31m" in shown
+    assert shown.replace("\n", "").isprintable()
+
+
 def test_progress_is_no_result(desk: Desk):
     """A running cell reports an accuracy on the way; it must not reach the table."""
     progress: Progress = factories.progress(desk.tasks[0])

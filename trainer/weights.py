@@ -17,14 +17,17 @@ _MODEL_TYPES: dict[Family, str] = {
 }
 """`model_type` in each family's config.json."""
 _SHARDS = "model.safetensors.index.json"
+_ADAPTER = "adapter_config.json"
 
 
 def check_weights(task: Task) -> None:
-    """Raises BadInput when the folder in MODEL_WEIGHTS holds another family, or files that are not whole."""
+    """Raises BadInput when a folder in MODEL_WEIGHTS holds an adapter, another family, or files that are not whole."""
     if task.model.weights in ("hub", "random"):
         return
     spec = MODELS[task.cell.model]
     folder = Path(task.model.weights) / spec.name
+    if (folder / _ADAPTER).exists():  # transformers would load the base that it names, from wherever that is
+        raise BadInput(f"{folder} holds {_ADAPTER}: an adapter names another base; give whole weights, without it")
     _check_family(spec, folder / "config.json")
     _check_shards(folder)
     for path in folder.glob("*.safetensors"):

@@ -1,6 +1,7 @@
 """All five families really load in 4 bits, pool the right token, train what they should, and save what they trained."""
 
 import json
+import shutil
 
 import pytest
 import torch
@@ -16,7 +17,7 @@ from tests.factories import task
 from trainer.artifacts import adapter_files
 from trainer.fast.frozen import freeze, quantised_layers
 from trainer.machine import Precision
-from trainer.model import HEADS, anatomy, checkpoint, load_base, load_qlora, load_tokenizer
+from trainer.model import HEADS, Checkpoint, anatomy, checkpoint, load_base, load_qlora, load_tokenizer
 
 FAMILIES = ("qwen2.5", "llama3.2", "gpt2-xl", "gemma3", "bert")
 FP32 = Precision("fp32")
@@ -141,3 +142,20 @@ def test_only_the_remedy_or_cached_weights_keep_gradients(cached: bool):
     logits(model.eval(), tokenizer, COMMENTS)
     survives = gradient_norm(model, tokenizer) == pytest.approx(before, rel=1e-6)
     assert survives == cached
+
+
+def test_code_beside_the_weights_is_not_run(tmp_path):
+    """A repository may name Python files of its own as the classes to load it with."""
+    bert = task(cell={"model": "bert", "labels": 4, "samples": 80})
+    with checkpoint(bert, MODELS["bert"]) as source:
+        shutil.copytree(source.path, tmp_path / "bert")
+    (tmp_path / "bert" / "theirs.py").write_text(f"open({str(tmp_path / 'made')!r}, 'w')\n")
+    for name in ("config.json", "tokenizer_config.json"):
+        file = tmp_path / "bert" / name
+        classes = {"AutoConfig": "theirs.C", "AutoModelForSequenceClassification": "theirs.M"}
+        auto_map = classes | {"AutoTokenizer": ["theirs.T", "theirs.T"]}
+        file.write_text(json.dumps(json.loads(file.read_text()) | {"auto_map": auto_map}))
+    folder = Checkpoint(str(tmp_path / "bert"))
+    tokenizer = load_tokenizer(folder)
+    load_base(folder, 4, tokenizer, FP32, double_quant=True)
+    assert not (tmp_path / "made").exists()

@@ -91,6 +91,12 @@ def test_weights_with_a_shard_missing(tmp_path: Path, weights: Path):
     refused(tmp_path, "not there: model-2.safetensors", MODEL_WEIGHTS=str(weights.parent))
 
 
+def test_an_adapter_among_the_weights(tmp_path: Path, weights: Path):
+    """Catches a cell that trains on other weights than its fingerprint says: transformers loads the base it names."""
+    (weights / "adapter_config.json").write_text('{"base_model_name_or_path": "somebody/else"}')
+    refused(tmp_path, "holds adapter_config.json", MODEL_WEIGHTS=str(weights.parent))
+
+
 def test_weights_without_a_tokenizer(tmp_path: Path, weights: Path):
     """Catches a cell that trains on unknown words only: transformers makes up an empty vocabulary."""
     (weights / "tokenizer.json").unlink()

@@ -1,8 +1,11 @@
 """A training that was stopped and goes on in another process ends as if it had never been stopped: bit for bit."""
 
+import io
+import pickle
 import random
 from dataclasses import dataclass, replace
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -117,3 +120,33 @@ def test_a_step_that_ends_the_training_early_is_not_saved(engine):
     keeper = Keeper(every=1)
     trained = train(small_cell(early_stopping_patience=3, **engine), keeper)
     assert keeper.snapshots[-1].step == trained.fitted.last_step - 1
+
+
+class Opening:
+    """Pickled, a call of `open`: whoever unpickles it makes the file."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __reduce__(self) -> tuple[object, tuple[str, str]]:
+        return open, (self._path, "w")
+
+
+@pytest.mark.parametrize(
+    ("engine", "name"),
+    [
+        ("fast", "optimizer.pt"),
+        ("reference", "optimizer.pt"),
+        ("reference", "scheduler.pt"),
+        ("reference", "rng_state.pth"),
+    ],
+)
+def test_a_pickle_in_a_snapshot_is_not_carried_out(engine: str, name: str, tmp_path: Path):
+    """Whoever may write to the store could otherwise run a program in the next attempt's pod."""
+    data = io.BytesIO()
+    torch.save(Opening(str(tmp_path / "made")), data)
+    snapshot = stopped(small_cell(engine=engine), 5)
+    forged = replace(snapshot, files=snapshot.files | {name: data.getvalue()})
+    with pytest.raises(pickle.UnpicklingError):
+        small_cell(engine=engine).fit(resume=forged)
+    assert not (tmp_path / "made").exists()

@@ -10,7 +10,7 @@ from trainer.fast.batches import by_length, collated
 from trainer.fast.passes import computing
 from trainer.machine import Precision
 
-_TOKENS = {"cpu": 2048, "cuda": 16384}
+_TOKENS = {"cpu": 384, "cuda": 16384}
 """Of one forward pass, padding included."""
 
 

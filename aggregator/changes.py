@@ -7,6 +7,7 @@ from typing import Any
 from aggregator.marks import Marks
 from aggregator.talk import columns
 from aggregator.templating import percent
+from aggregator.verdicts import p_value
 from aggregator.versus import Change, Side, Versus
 
 
@@ -72,7 +73,7 @@ def _row(change: Change, marks: Marks) -> Sequence[str]:
         percent(change.after),
         f"{100 * pair.difference:+.1f}",
         f"{100 * pair.low:+.1f} to {100 * pair.high:+.1f}",
-        f"{pair.p:.3f}",
+        p_value(pair.p),
         change.verdict,
     )
 

@@ -11,13 +11,16 @@ from aggregator.report import Report
 from aggregator.table import as_csv
 from contract.exits import BadInput
 
+_PAGE = "report.html"
+
 
 def write_report(report: Report, folder: Path, *, figures: bool) -> list[Path]:
     """Write every file into `folder`, which is made. Raises BadInput when it cannot be written."""
+    is_older_report = (folder / _PAGE).is_file()
     written = [_write(folder, name, data) for name, data in contents(report, folder, figures=figures).items()]
-    for path in (folder / f"{name}.{ending}" for name in NAMES for ending in ("png", "svg")):
-        if path not in written:
-            path.unlink(missing_ok=True)  # an older report's figure would be taken for this one's
+    if is_older_report:  # its figures would be taken for this one's
+        for path in {folder / f"{name}.{ending}" for name in NAMES for ending in ("png", "svg")}.difference(written):
+            path.unlink(missing_ok=True)
     return written
 
 
@@ -34,7 +37,7 @@ def contents(report: Report, folder: Path, *, figures: bool) -> Mapping[str, byt
         "results.parquet": as_parquet(report.table),
         "results.tex": as_latex(report).encode(),
         "results.md": markdown(report).encode(),
-        "report.html": html(report, pictures, folder).encode(),
+        _PAGE: html(report, pictures, folder).encode(),
     }
 
 

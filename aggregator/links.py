@@ -11,5 +11,7 @@ def log_name(store: str, key: str) -> str:
 
 
 def log_link(store: str, key: str, folder: Path) -> str | None:
-    """A relative link from a page in `folder`; None where the store is no folder, for no browser follows s3://."""
-    return None if "://" in store else quote(os.path.relpath(Path(store) / key, folder.absolute()))
+    """A relative link from a page in `folder`; None for no browser follows s3://, and a pulled folder has no logs."""
+    if "://" in store or not (Path(store) / key).is_file():
+        return None
+    return quote(os.path.relpath(Path(store) / key, folder.absolute()))

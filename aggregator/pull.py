@@ -43,8 +43,8 @@ class Pulled:
 
 def pull(source: Reader, into: DirStore, watch: Watch = unwatched) -> Pulled:
     """Copy what is new. Raises BadInput for a key that no folder can hold, StoreFailed where a store fails."""
+    results = list(_wanted(source, RESULTS))  # first: what a result names was there before it
     there = [entry for prefix in (ATTEMPTS, PODS, RUNS) for entry in _wanted(source, prefix)]
-    results = list(_wanted(source, RESULTS))
     here = {entry.key: entry for entry in into.entries("")}
     new = [entry for entry in there if _is_new(entry, here)]
     new_results = [entry for entry in results if _is_new(entry, here)]

@@ -95,7 +95,7 @@ def _write(number: int) -> None:
 
 
 def test_programs_that_write_at_once_leave_it_whole():
-    with multiprocessing.get_context("fork").Pool(4) as pool:
+    with multiprocessing.get_context("spawn").Pool(4) as pool:
         pool.map(_write, range(8))
     rows = [(f"results/{i}.json", f'"{i}"', b"") for i in range(200)]
     assert found("s3://shared", rows) == [b"x" * 1000] * 200

@@ -27,6 +27,8 @@ QUOTA, NODES = 4, 6
 """More nodes than quota: it is the queue that holds cells back."""
 QUEUED = ("--yes", "--queue", QUEUE)
 CELL = "bert-l2-n80-s0"
+PATIENCE = 240.0
+"""Seconds: each look is a whole launcher, on a machine that may do other things."""
 ONE = ("--only", "model=bert,labels=2,samples=80")
 
 
@@ -74,9 +76,15 @@ def test_two_grids_of_different_priority_share_a_quota(queued: ClusterLauncher) 
     trainers = Trainers(queued, tasks_of(queued, 0, 1, 2))
     grid = ("--grid", str(queued.grid_file))
     submit(queued, *grid, "--run", "patient", "--seeds", "0,1")
-    until(lambda: states(queued, "patient") == {"running": QUOTA, "queued": 40 - QUOTA}, "the quota to be used up")
+    until(
+        lambda: states(queued, "patient") == {"running": QUOTA, "queued": 40 - QUOTA},
+        "the quota to be used up",
+        PATIENCE,
+    )
     submit(queued, *grid, "--run", "urgent", "--seeds", "2", "--priority", URGENT)
-    until(lambda: states(queued, "urgent") == {"running": QUOTA, "queued": 20 - QUOTA}, "the urgent ones to run")
+    until(
+        lambda: states(queued, "urgent") == {"running": QUOTA, "queued": 20 - QUOTA}, "the urgent ones to run", PATIENCE
+    )
     assert states(queued, "patient") == {"queued": 40}
     assert not any(cell["job"]["attempts"] for cell in queued.json("status", "--run", "patient")["cells"])
     train_until_done(queued, trainers, ["patient", "urgent"])
@@ -88,12 +96,16 @@ def test_kueue_is_stopped_and_started_in_the_middle(kueue: Kueue, queued: Cluste
     """Cells that run meanwhile go on to their end, and a submit is told what is missing."""
     trainers = Trainers(queued, tasks_of(queued, 0))
     submit(queued, "--only", "model=bert", "--only", "model=gemma3", "--only", "model=gpt2-xl")
-    until(lambda: states(queued, "twenty")["running"] == QUOTA, "the quota to be used up")
+    until(lambda: states(queued, "twenty")["running"] == QUOTA, "the quota to be used up", PATIENCE)
     kueue.stop()
     try:
         command, environment = queued.command("submit", *QUEUED), queued.environment(LAUNCHER_CONNECTIONS="1")
         refused = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
-        until(lambda: trainers.look() or states(queued, "twenty")["done"] == QUOTA, "the running cells to finish")
+        until(
+            lambda: trainers.look() or states(queued, "twenty")["done"] == QUOTA,
+            "the running cells to finish",
+            PATIENCE,
+        )
         _, words = refused.communicate(timeout=60)
     finally:
         kueue.start()
@@ -108,10 +120,14 @@ def test_kueue_is_stopped_and_started_in_the_middle(kueue: Kueue, queued: Cluste
 
 def test_status_says_what_a_cell_waits_for_and_its_place(queued: ClusterLauncher) -> None:
     submit(queued, "--only", "model=bert", "--only", "model=gemma3")
-    until(lambda: states(queued, "twenty") == {"running": 4, "queued": 4, "missing": 12}, "the quota to be used up")
+    until(
+        lambda: states(queued, "twenty") == {"running": 4, "queued": 4, "missing": 12},
+        "the quota to be used up",
+        PATIENCE,
+    )
     grid = ("--grid", str(queued.grid_file), "--run", "urgent")
     submit(queued, *grid, "--only", "model=qwen2.5,labels=2", "--priority", URGENT)
-    until(lambda: states(queued, "urgent")["running"] == 2, "the urgent ones to run")
+    until(lambda: states(queued, "urgent")["running"] == 2, "the urgent ones to run", PATIENCE)
     cells = [cell for cell in queued.json("status")["cells"] if cell["state"] == "queued"]
     assert sorted(cell["place"] for cell in cells) == [1, 2, 3, 4, 5, 6]
     assert {cell["queue"] for cell in cells} == {QUEUE}
@@ -132,22 +148,22 @@ def test_a_name_that_kueue_does_not_know(
     queued: ClusterLauncher, options: tuple[str, str], state: str, words: str
 ) -> None:
     submit(queued, *ONE, *options)
-    until(lambda: words in queued("status", *ONE).stdout, words)
+    until(lambda: words in queued("status", *ONE).stdout, words, PATIENCE)
     assert queued.states(*ONE) == {CELL: state}
 
 
 def test_a_deactivated_cell_has_failed_and_a_retry_makes_it_anew(kueue: Kueue, queued: ClusterLauncher) -> None:
     """Its Job stays suspended for ever, which nobody should wait for."""
     submit(queued, *ONE)
-    until(lambda: queued.states(*ONE) == {CELL: "running"}, "the cell to run")
+    until(lambda: queued.states(*ONE) == {CELL: "running"}, "the cell to run", PATIENCE)
     (before,) = queued.jobs()
     patch_workload(kueue, queued.namespace, {"active": False})
-    until(lambda: queued.states(*ONE) == {CELL: "failed"}, "the cell to be let go")
+    until(lambda: queued.states(*ONE) == {CELL: "failed"}, "the cell to be let go", PATIENCE)
     waited = queued("wait", *ONE)
     assert waited.returncode == 3
     assert "deactivated: The workload is deactivated (a retry may help)" in waited.stdout
     assert queued("retry", "--queue", QUEUE, *ONE, *queued.template(runs_on())).returncode == 0
-    until(lambda: queued.states(*ONE) == {CELL: "running"}, "the cell to run again")
+    until(lambda: queued.states(*ONE) == {CELL: "running"}, "the cell to run again", PATIENCE)
     (after,) = queued.jobs()
     assert after.metadata.uid != before.metadata.uid
 
@@ -161,7 +177,7 @@ def test_a_cell_that_ran_too_long_in_all_has_failed_and_a_submit_makes_it_anew(
     shorter = {"metadata": {"labels": {"kueue.x-k8s.io/max-exec-time-seconds": "1"}}}
     queued.cluster.batch.patch_namespaced_job(before.metadata.name, queued.namespace, shorter)
     patch_cluster_queue(kueue, queued.namespace, {"stopPolicy": "None"})
-    until(lambda: queued.states(*ONE) == {CELL: "failed"}, "the cell's time to be over")
+    until(lambda: queued.states(*ONE) == {CELL: "failed"}, "the cell's time to be over", PATIENCE)
     assert "job-deadline" in queued("wait", *ONE).stdout
     submit(queued, *ONE)
     (after,) = queued.jobs()
@@ -205,4 +221,4 @@ def test_a_queue_that_admits_nothing_is_told_before_jobs_are_made(kueue: Kueue, 
     assert "admits nothing" in failed
     warnings = warned(queued("submit", *QUEUED, *ONE))
     assert any("no cell ever fits" in line and "nvidia.com/gpu 0 in flavor gpu" in line for line in warnings)
-    until(lambda: queued.states(*ONE) == {CELL: "stuck"}, "Kueue to say so")
+    until(lambda: queued.states(*ONE) == {CELL: "stuck"}, "Kueue to say so", PATIENCE)

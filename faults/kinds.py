@@ -5,6 +5,7 @@ import resource
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -169,9 +170,14 @@ def _signal(number: signal.Signals) -> Act:
                 exchange.reply(answer)
             case _:
                 pass_on(exchange)
-                scene.later(scene.rng.uniform(0.0, 0.2), lambda: program.send_signal(number))
+                scene.later(scene.rng.uniform(0.0, 0.2), lambda: _send_if_there(program, number))
 
     return send
+
+
+def _send_if_there(program: psutil.Process, number: signal.Signals) -> None:
+    with suppress(psutil.NoSuchProcess):
+        program.send_signal(number)
 
 
 def _out_of_memory(scene: Scene, exchange: Exchange) -> None:

@@ -39,13 +39,17 @@ _ACTIVITIES = {
     "publish_success": "publish",
     "discard": "publish",
     "examine": "test",
-    "_save_checkpoint": "checkpoint",
     "keep": "checkpoint",
+    "_snapshot": "checkpoint",
+    "_save_checkpoint": "checkpoint",
     "resume": "resume",
+    "_resume": "resume",
+    "_evaluate": "evaluation",
+    "take_step": "step",
     "evaluate": "evaluation",
     "_inner_training_loop": "step",
 }
-"""Function on the stack -> what the trainer is doing; the innermost counts, and with none of them it starts up."""
+"""Function of either engine on the stack -> what the trainer is doing. The innermost counts; with none it starts up."""
 
 
 @dataclass(frozen=True)

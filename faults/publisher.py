@@ -18,7 +18,7 @@ from trainer.failures import Termination
 from trainer.journal import Journal
 from trainer.provenance import provenance
 from trainer.publish import publish_success, put_artifacts
-from trainer.snapshot import BEST_WEIGHTS, FILES, Snapshot, read_folder, write_folder
+from trainer.snapshot import BEST_WEIGHTS, FILES, Snapshot
 
 STEPS = 3
 CONDITIONS = {"device": "none"}
@@ -52,7 +52,7 @@ def publish(task: Task, store: Store, journal: Journal, termination: Termination
 
 def start(task: Task) -> Snapshot:
     """Before the first step; another cell begins with other bytes."""
-    return Snapshot(0, {name: _drawn(f"{task.cell.seed} {name}".encode(), name) for name in FILES})
+    return Snapshot(0, {name: _drawn(f"{task.cell.seed} {name}".encode(), name) for name in FILES[task.train.engine]})
 
 
 def step(before: Snapshot) -> Snapshot:
@@ -62,16 +62,16 @@ def step(before: Snapshot) -> Snapshot:
 
 
 def by_way_of_the_disk(snapshot: Snapshot) -> Snapshot:
-    """The same, read back from where Trainer would have it."""
+    """The same, read back from files, as a trainer has its weights and its adapter."""
     with TemporaryDirectory(prefix="publisher-") as folder:
-        place = Path(folder) / "checkpoint"
-        write_folder(snapshot, place)
-        return Snapshot(snapshot.step, snapshot.files | read_folder(place))
+        for name, data in snapshot.files.items():
+            (Path(folder) / name).write_bytes(data)
+        return Snapshot(snapshot.step, {name: (Path(folder) / name).read_bytes() for name in snapshot.files})
 
 
 def artifacts(last: Snapshot) -> dict[str, bytes]:
     """What the training is worth: it depends on every byte of its last state."""
-    state = b"".join(last.files[name] for name in FILES)
+    state = b"".join(last.files[name] for name in sorted(last.files))
     return {name: _drawn(state, name) for name in _ARTIFACTS}
 
 

@@ -8,13 +8,14 @@ import psutil
 
 from contract.exits import OK
 from contract.store import CHECKPOINTS
+from contract.task import Train
 from faults.attempts import Place, Program, attempt
 from faults.proxy import Aim, Exchange, Target, pass_on, proxy_of
 from faults.servers import Server
 from faults.worth import Worth, worth_of
 from trainer.snapshot import FILES
 
-_FIRST_MANIFEST = Aim(Target("PUT", CHECKPOINTS), nth=len(FILES))
+_FIRST_MANIFEST = Aim(Target("PUT", CHECKPOINTS), nth=len(FILES[Train().engine]))
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,10 @@ class Program:
     name: str
     main: Callable[[], int]
     modules: tuple[str, ...]
-    """What it imports: its processes are forks of one that has done so, since they are started by the thousand."""
+    """What its processes, started by the thousand, need not import: they are forks of one that has done so.
+
+    Not torch, which refuses to be used in a fork once it has looked for a GPU.
+    """
     deadline_seconds: float
 
 
@@ -140,4 +143,4 @@ def _trainer() -> int:
 
 
 PUBLISHER = Program("publisher", _publisher, ("faults.publisher", "contract.s3", "boto3"), 300)
-TRAINER = Program("trainer", _trainer, ("trainer.run", "contract.s3", "boto3"), 600)
+TRAINER = Program("trainer", _trainer, ("trainer.attempt", "contract.s3", "boto3"), 600)

@@ -196,7 +196,7 @@ def _local_disk_full(scene: Scene, exchange: Exchange) -> None:
 
 
 _BRIEF_OR_LONG = (1, 3, 20)
-"""Times in a row; the client asks six times."""
+"""Times in a row; the client asks ten times."""
 
 KINDS = (
     Kind("connection refused", _refused),

@@ -46,8 +46,9 @@ def write_tables(
 ) -> None:
     """Put them into the page in place of its own."""
     before, _, rest = page.read_text().partition(_BEGIN)
-    tables = "\n".join([f"Seed {seed}.\n", _verdicts(outcomes, races, lives), _faults(outcomes), _kills(lives)])
-    page.write_text(f"{before}{_BEGIN}\n{tables}\n{_END}{rest.partition(_END)[2]}")
+    tables = [f"Seed {seed}.\n", _verdicts(outcomes, races, lives), _faults(outcomes), *[_kills(lives)] * bool(lives)]
+    text = "\n".join(tables)
+    page.write_text(f"{before}{_BEGIN}\n{text}\n{_END}{rest.partition(_END)[2]}")
 
 
 def _verdicts(outcomes: Sequence[Outcome], races: Sequence[Race], lives: Sequence[Life]) -> str:

@@ -40,8 +40,7 @@ class Server:
 
     def crash(self, seconds: float) -> None:
         """SIGKILL, and so long later another start; returns when it is dead."""
-        self.minio.process.popen.kill()
-        self.minio.process.popen.wait()
+        self.minio.process.end(grace_seconds=0)
         self._starter.submit(self._start_again, seconds)
 
     def await_ready(self) -> None:
@@ -92,7 +91,7 @@ class Server:
 
     def _start_again(self, seconds: float) -> None:
         time.sleep(seconds)
-        self.minio.process.restart(grace_seconds=0)
+        self.minio.process.start()
         self.minio.await_ready()
 
 

@@ -28,9 +28,14 @@ def card(success: Success) -> str:
             warnings=marks_of([success]).warnings(),
             interval=wilson(round(success.test.accuracy * success.splits.test.comments), success.splits.test.comments),
             settings=success.fingerprint_fields,
+            is_result=_is_result(success),
             from_hub=str(success.fingerprint_fields.get("model.revision")).startswith("hub:"),
         )
     )
+
+
+def _is_result(success: Success) -> bool:
+    return not success.random_weights and not success.synthetic_data
 
 
 def _fields(success: Success) -> dict[str, Any]:
@@ -40,7 +45,7 @@ def _fields(success: Success) -> dict[str, Any]:
     if not success.synthetic_data:
         fields["datasets"] = [DATASET_HUB_ID]
     fields["tags"] = ["lora", "qlora", "emotion-classification"]
-    if not success.random_weights and not success.synthetic_data:
+    if _is_result(success):
         fields["metrics"] = ["accuracy", "f1"]
         fields["model-index"] = [{"name": success.cell.id, "results": [_results(success)]}]
     return fields

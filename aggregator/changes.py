@@ -52,7 +52,7 @@ def versus_text(found: Versus) -> str:
             f"{name}  {side['run']} at {side['results_uri']}: {side['done']} of {side['cells']} cells done"
             for name, side in zip("AB", sides, strict=True)
         ),
-        *(found.settings or ["no setting differs"]),
+        *(found.settings or ["no setting of the cells that both have differs"]),
     ]
     if found.changes:
         header = ("MODEL", "SUBSET", "SEEDS", "A", "B", "B - A", "95 % INTERVAL", "P", "VERDICT")

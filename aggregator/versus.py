@@ -123,7 +123,7 @@ def _change(place: Place, a: Side, b: Side, of_a: Mapping[Place, Box], of_b: Map
     answers, new_answers = answers_of(before, a.predictions), answers_of(after, b.predictions)
     both = pair("B", "A", new_answers, answers)
     if both is None:
-        return "no seed has usable answers of both to the same comments"
+        return "no seed that both have, with usable answers to the same comments"
     accuracy = fmean(float(new_answers[seed].right.mean()) for seed in new_answers if seed in answers)
     seeds = max(before.seeds, after.seeds)
     return Change(place, both, seeds, accuracy - both.difference, accuracy, before.done == after.done)

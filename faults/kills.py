@@ -92,11 +92,11 @@ def live(cells: Path, seed: int, alone: Worth, number: int) -> Life:
     folder = cells / str(number)
     rng = random.Random(f"kills {seed} {number}")  # noqa: S311
     kills: dict[str, int] = {}
-    for moment in sorted(rng.sample(_MOMENTS, _KILLS_A_LIFE), key=_MOMENTS.index):
-        delay = rng.uniform(0, moment.seconds)
-        if (activity := _killed(folder, moment.event, delay, rng.choice(_SIGNALS))) is not None:
-            kills[activity] = kills.get(activity, 0) + 1
     try:
+        for moment in sorted(rng.sample(_MOMENTS, _KILLS_A_LIFE), key=_MOMENTS.index):
+            delay = rng.uniform(0, moment.seconds)
+            if (activity := _killed(folder, moment.event, delay, rng.choice(_SIGNALS))) is not None:
+                kills[activity] = kills.get(activity, 0) + 1
         return Life(number, kills, difference(finished(folder), alone))
     except (Lost, Corrupt) as error:
         return Life(number, kills, str(error))
@@ -124,7 +124,7 @@ def _killed(folder: Path, event: str, delay: float, number: signal.Signals) -> s
         activity = _activity(process, _stack(folder))
         process.send_signal(number)
         process.communicate()
-    if process.returncode not in (OK.number, PREEMPTED.number, -signal.SIGKILL):
+    if process.returncode not in (OK.number, PREEMPTED.number, -number):
         raise Lost(f"{number.name} in {activity} ended it with {process.returncode}")
     return None if process.returncode == OK.number else activity
 

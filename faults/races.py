@@ -37,7 +37,7 @@ class Run:
 
 
 def race(store: str, uri: str, environment: Mapping[str, str], keys: int = 100, racers: int = 50) -> Race:
-    """Processes that start each key together. Raises BrokenBarrierError when one of them is gone."""
+    """Processes that start each key together. Raises RuntimeError when one of them is gone."""
     names = [result_key("race", f"{number:016x}") for number in range(keys)]
     barrier = _FORKS.Barrier(racers)
     pipes = [_FORKS.Pipe(duplex=False) for _ in range(racers)]
@@ -45,12 +45,21 @@ def race(store: str, uri: str, environment: Mapping[str, str], keys: int = 100, 
         _FORKS.Process(target=_race, args=(number, uri, dict(environment), names, barrier, sending), daemon=True)
         for number, (_, sending) in enumerate(pipes)
     ]
-    for process in processes:
+    for process, (_, sending) in zip(processes, pipes, strict=True):
         process.start()
-    found: list[list[Run]] = [receiving.recv() for receiving, _ in pipes]
+        sending.close()  # or the end of a racer would not be the end of its pipe
+    found = [_runs_of(receiving) for receiving, _ in pipes]
     for process in processes:
         process.join()
     return judged(store, dict(zip(names, zip(*found, strict=True), strict=True)))
+
+
+def _runs_of(racer: Connection) -> list[Run]:
+    try:
+        runs: list[Run] = racer.recv()
+    except EOFError as error:
+        raise RuntimeError("a racer ended before the race did") from error
+    return runs
 
 
 def judged(store: str, runs: Mapping[str, Sequence[Run]]) -> Race:

@@ -111,7 +111,8 @@ def test_plumbing_claims_neither_base_nor_corpus_nor_scores(desk: Desk, tmp_path
     text = (tmp_path / "README.md").read_text()
     assert "RANDOM WEIGHTS - plumbing, not results" in text
     assert "SYNTHETIC DATA" in text
-    assert "from_pretrained" not in text
+    for claim in ("from_pretrained", "on GoEmotions,", "## Scores", "Reddit"):
+        assert claim not in text
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ def test_what_cannot_be_compared_is_listed_with_the_reason(desk: Desk, runs, cap
     factories.publish(desk.store, factories.failure(warm_gemma))
     found = compare(desk, capsys, "small", "warm", code=3)
     assert [(each["model"], each["reason"]) for each in found["uncompared"]] == [
-        ("bert", "no seed has usable answers of both to the same comments"),
+        ("bert", "no seed that both have, with usable answers to the same comments"),
         ("gemma3", "B: failed"),
     ]
     assert desk.run("compare", "small", "warm") == 3

@@ -178,8 +178,8 @@ def check(handed: HandedOver) -> None:
     for met in handed.met:
         word, words = outcome(met.creation)
         if isinstance(met.creation, Conflict):
-            remedy = "choose another name with --run, or cancel that Job"
-            raise BadInput(f"Job {met.job}: {words}; {remedy}")
+            if_yours = f", or cancel it (--owner {owner}) if it is yours" if (owner := met.creation.job.owner) else ""
+            raise BadInput(f"Job {met.job}: {words}; choose another name with --run{if_yours}")
         if isinstance(met.creation, Terminating):
             raise ClusterFailed(f"Job {met.job} is {word}: {words}; submit again")
 

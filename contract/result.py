@@ -68,7 +68,7 @@ class Metrics(Record):
     confusion: list[list[int]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)  # a report holds hundreds of thousands
 class Evaluation:
     """One look at the validation split during training. `train_loss` is the mean since the look before."""
 

@@ -60,7 +60,7 @@ def run_key(run: str) -> str:
 
 
 def plan_key(run: str) -> str:
-    """Where it lives what a run was expected to take."""
+    """Where lives what a run was expected to take."""
     return f"plans/{run}.json"
 
 

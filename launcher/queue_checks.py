@@ -23,7 +23,7 @@ def local_queue_check(name: str, found: LocalQueue | Unseen) -> Check:
             words = "is not there, or Kueue is not: see k8s/README.md, or mend --queue or LAUNCHER_QUEUE"
             return Check(called, Verdict.FAIL, words)
         case LocalQueue(cluster_queue=behind, inactive=None):
-            return Check(called, Verdict.OK, f"is active, and led by ClusterQueue {behind}")
+            return Check(called, Verdict.OK, f"is active, and leads to ClusterQueue {behind}")
         case LocalQueue(cluster_queue=behind, inactive=why):
             return Check(called, Verdict.FAIL, f"admits nothing: {why}: mend it or ClusterQueue {behind}")
 
@@ -37,7 +37,11 @@ def quota_check(
         case Unseen.HIDDEN:
             return Check(called, Verdict.UNKNOWN, f"no right to look at {behind}, and none is needed to submit")
         case Unseen.ABSENT:
-            return Check(called, Verdict.FAIL, f"{behind} is not there")
+            return Check(
+                called,
+                Verdict.FAIL,
+                f"{behind} is not there: make it (k8s/README.md), or mend the LocalQueue {queue.name}",
+            )
         case ClusterQueue():
             wanted = requests(template["spec"]["template"]["spec"], options, model)
             return _fit_check(called, found, wanted, "LAUNCHER_PER_MODEL" if model else "job.yaml")

@@ -48,7 +48,7 @@ class Started:
 
 @dataclass(frozen=True)
 class Suspended:
-    """Somebody, such as a queue, holds the Job back."""
+    """Somebody holds the Job back: `spec.suspend` is true, and no queue is known to have set it."""
 
 
 @dataclass(frozen=True)

@@ -196,7 +196,7 @@ def test_the_role_with_a_queue_is_what_the_launcher_uses(queued: ClusterLauncher
 def test_doctor_looks_at_the_queue(kueue: Kueue, queued: ClusterLauncher) -> None:
     """First as somebody who may submit, then as somebody who may look everywhere."""
     told = said(queued.json("doctor", "--queue", QUEUE, "--priority", URGENT))
-    assert told[f"ok queue {QUEUE}"] == f"is active, and led by ClusterQueue {queued.namespace}"
+    assert told[f"ok queue {QUEUE}"] == f"is active, and leads to ClusterQueue {queued.namespace}"
     assert {"not verified quota", f"not verified priority {URGENT}"} <= set(told)
     assert "is not there, or Kueue is not" in said(queued.json("doctor", "--queue", "nosuch"))["FAIL queue nosuch"]
     queued.kubeconfig = kueue.cluster.kubeconfig

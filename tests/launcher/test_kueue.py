@@ -214,7 +214,7 @@ def test_a_model_with_needs_of_its_own_is_looked_at_by_itself() -> None:
 @pytest.mark.parametrize(
     ("found", "verdict", "words"),
     [
-        (LocalQueue("cells", "all", None), Verdict.OK, "led by ClusterQueue all"),
+        (LocalQueue("cells", "all", None), Verdict.OK, "leads to ClusterQueue all"),
         (LocalQueue("cells", "all", "it is stopped"), Verdict.FAIL, "it is stopped: mend it or ClusterQueue all"),
         (Unseen.ABSENT, Verdict.FAIL, "mend --queue"),
         (Unseen.HIDDEN, Verdict.UNKNOWN, "k8s/components/kueue"),

@@ -63,7 +63,7 @@ def affordable(wish: Wish, copy: int, free: int, packable: bool) -> Weights:
 
 
 def lighten(model: PeftModel, precision: Precision, shortcuts: Shortcuts, stream: Stream) -> None:
-    """Change the model in place. A model that was changed before stays as it is."""
+    """Change the model in place. Weights that were changed before stay as they are; dropout follows the new stream."""
     match shortcuts.weights:
         case "packed":
             freeze_packed(model, precision.dtype, _TOKENS)

@@ -34,7 +34,7 @@ from launcher.objects import Job
 from launcher.places import Places, ask_cluster, on_cluster
 from launcher.plan import Step, plan
 from launcher.pod_failures import Keeper
-from launcher.price import price_plan, refuse_too_dear
+from launcher.price import Price, price_plan, refuse_too_dear
 from launcher.release import release
 from launcher.review import keep_expectation, review
 from launcher.screen import screen_or_lines
@@ -86,8 +86,7 @@ def submit(args: argparse.Namespace, store: Store) -> ExitCode:
         say("nothing was made")
         return INCOMPLETE
     else:
-        keep_expectation(price, submission.run.name, store, datetime.now(UTC))
-        _start(args, submission, found, cluster, options, store)
+        _start(args, submission, price, found, cluster, options, store)
     return _wait(args, submission.asked, store, Lines()) if args.wait else OK
 
 
@@ -134,6 +133,7 @@ def _agreed(args: argparse.Namespace, jobs: int, namespace: str) -> bool:
 def _start(
     args: argparse.Namespace,
     submission: Submission,
+    price: Price,
     found: Sequence[Job],
     cluster: Cluster,
     options: JobSettings,
@@ -145,6 +145,7 @@ def _start(
     pinned = _with_image(options, pin_image(options.image, run, store))
     held = hold_back(submission.steps, pinned, template, {job.cell for job in found}) if args.canary else Holds()
     record_run(store, submission.run)
+    keep_expectation(price, run, store, datetime.now(UTC))
     _record(cluster, run, store).replace({task.cell.id for task in to_run}, held)
     now = [task for task in to_run if task.cell.id not in held.canary_of]
     _hand_over(args, cluster, run, _orders(now, run, pinned, template), found, list(held.canary_of))

@@ -107,11 +107,11 @@ def test_kueue_is_stopped_and_started_in_the_middle(kueue: Kueue, queued: Cluste
             PATIENCE,
         )
         _, words = refused.communicate(timeout=60)
+        assert states(queued, "twenty") == {"done": QUOTA, "queued": 12 - QUOTA, "missing": 8}
     finally:
         kueue.start()
     assert refused.returncode == 1
     assert "failed calling webhook" in words.splitlines()[-1]
-    assert states(queued, "twenty") == {"done": QUOTA, "queued": 12 - QUOTA, "missing": 8}
     submit(queued)
     train_until_done(queued, trainers, ["twenty"])
     assert trainers.most_at_once == QUOTA

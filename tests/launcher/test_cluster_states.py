@@ -78,10 +78,11 @@ def test_a_job_that_ended_for_another_store_is_not_made_anew(cluster: Cluster, c
     with cluster.gpu_nodes(1):
         clustered("submit", "--yes", *ONE, *clustered.template(ends(0)))
         before = end_of_the_job(clustered, "Complete")
-    for verb in (("submit", "--yes"), ("retry",)):
-        done = clustered(*verb, *ONE, "--results-uri", f"{clustered.uri}/elsewhere")
-        assert done.returncode == 2
-        assert f"RESULTS_URI {clustered.uri}, not" in done.stderr.splitlines()[-1]
+    elsewhere = (*ONE, "--results-uri", f"{clustered.uri}/elsewhere")
+    submitted = clustered("submit", "--yes", *elsewhere)
+    assert submitted.returncode == 2
+    assert f"RESULTS_URI {clustered.uri}, not" in submitted.stderr.splitlines()[-1]
+    assert "nothing to retry" in clustered("retry", *elsewhere).stderr
     (after,) = clustered.jobs()
     assert after.metadata.uid == before.metadata.uid
 

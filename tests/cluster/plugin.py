@@ -14,24 +14,19 @@ if TYPE_CHECKING:  # their imports take a second, which other tests need not wai
     from tests.cluster.kueue import Kueue
     from tests.cluster.minio import Minio
 
-_GROUPS = ("kueue", "cluster", "minio")
-"""Fixtures that start programs, those first that bring the others along."""
+_GROUP = "cluster"
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests of one cluster go to one worker, so that one is started; a first build is not the test's own time."""
+    """All tests of the cluster go to one worker, so that one is started; a first build is not the test's own time."""
     for item in items:
         if "cluster_binaries" not in getattr(item, "fixturenames", ()):
             continue
         if config.pluginmanager.hasplugin("xdist"):
-            item.add_marker(pytest.mark.xdist_group(_group(item)))
+            item.add_marker(pytest.mark.xdist_group(_GROUP))
         if item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(func_only=True))
-
-
-def _group(item: pytest.Item) -> str:
-    return next((name for name in _GROUPS if name in getattr(item, "fixturenames", ())), "binaries")
 
 
 @pytest.fixture(scope="session")

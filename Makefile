@@ -16,7 +16,7 @@ help:
 demo: $(READY) ## train the demo grid (minilm really learns), then draw its report into demo-report/
 	@code=0; \
 	$(BIN)/python -m launcher submit --backend local --grid demo --results-uri demo-results --set minilm:model.weights=$(WEIGHTS) --yes || code=$$?; \
-	$(BIN)/python -m aggregator report --grid demo --results-uri demo-results --out demo-report || code=$$?; \
+	$(BIN)/python -m aggregator report --run demo --results-uri demo-results --out demo-report || code=$$?; \
 	exit $$code
 
 test: $(READY) binaries ## run all tests; GOEMOTIONS_DIR=FOLDER adds those on the real corpus

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from aggregator.card import card
-from contract.exits import BadInput, StoreFailed
+from aggregator.out_folder import write_file
+from contract.exits import StoreFailed
 from contract.result import Success, artifact
 from contract.store import Reader
 
@@ -18,7 +19,7 @@ def export(success: Success, store: Reader, folder: Path) -> list[Path]:
     result vouches for. Then nothing is written.
     """
     files = {name: _vouched_for(success, name, store) for name in _FILES}
-    return [_write(folder / name, data) for name, data in (files | {"README.md": card(success).encode()}).items()]
+    return [write_file(folder / name, data) for name, data in (files | {"README.md": card(success).encode()}).items()]
 
 
 def _vouched_for(success: Success, name: str, store: Reader) -> bytes:
@@ -31,12 +32,3 @@ def _vouched_for(success: Success, name: str, store: Reader) -> bytes:
     if artifact(listed.key, data) != listed:
         raise StoreFailed(f"{listed.key} is not the file that the result lists: size or sha256 differs")
     return data
-
-
-def _write(path: Path, data: bytes) -> Path:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-    except OSError as error:
-        raise BadInput(f"cannot write --out {path}: {error.strerror}") from error
-    return path

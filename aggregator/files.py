@@ -5,11 +5,11 @@ from pathlib import Path
 
 from aggregator.figures import NAMES, Picture, draw
 from aggregator.latex import as_latex
+from aggregator.out_folder import write_file
 from aggregator.page import DRAWN, html, markdown
 from aggregator.parquet import as_parquet
 from aggregator.report import Report
 from aggregator.table import as_csv
-from contract.exits import BadInput
 
 _PAGE = "report.html"
 
@@ -17,7 +17,7 @@ _PAGE = "report.html"
 def write_report(report: Report, folder: Path, *, figures: bool) -> list[Path]:
     """Write every file into `folder`, which is made. Raises BadInput when it cannot be written."""
     is_older_report = (folder / _PAGE).is_file()
-    written = [_write(folder, name, data) for name, data in contents(report, folder, figures=figures).items()]
+    written = [write_file(folder / name, data) for name, data in contents(report, folder, figures=figures).items()]
     if is_older_report:  # its figures would be taken for this one's
         for path in {folder / f"{name}.{ending}" for name in NAMES for ending in ("png", "svg")}.difference(written):
             path.unlink(missing_ok=True)
@@ -44,13 +44,3 @@ def contents(report: Report, folder: Path, *, figures: bool) -> Mapping[str, byt
 def _picture_files(pictures: Mapping[str, Picture]) -> dict[str, bytes]:
     png = {f"{name}.png": picture.png for name, picture in pictures.items()}
     return png | {f"{name}.svg": picture.svg for name, picture in pictures.items()}
-
-
-def _write(folder: Path, name: str, data: bytes) -> Path:
-    path = folder / name
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-    except OSError as error:
-        raise BadInput(f"cannot write --out {path}: {error.strerror}") from error
-    return path

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from aggregator.boxes import Split, Subset
 from aggregator.costs import costs_of, in_all
 from aggregator.describe import MEANINGS
@@ -16,6 +14,7 @@ from aggregator.report import Report, provenance
 from aggregator.shades import style_sheet
 from aggregator.switches import Switch, token
 from aggregator.table import COLUMNS
+from aggregator.templating import environment, percent
 from aggregator.verdicts import basis, p_value, verdict
 from aggregator.views import METRICS
 from contract.cell import MODELS
@@ -50,16 +49,9 @@ def markdown(report: Report) -> str:
 
 
 def _render(template: str, report: Report, **extra: Any) -> str:
-    environment = Environment(
-        loader=PackageLoader("aggregator"),
-        autoescape=template.endswith(".html.j2"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {"percent": _percent, "p_value": p_value}
-    return environment.get_template(template).render(
+    templates = environment()
+    templates.filters["p_value"] = p_value
+    return templates.get_template(template).render(
         report=report,
         run=report.expected.run,
         marks=report.marks,
@@ -115,8 +107,4 @@ def _cell_text(report: Report, model: str, subset: Subset) -> str:
     if box is None or box.mean is None:
         return report.absence(model, subset)
     partial = f" ({len(box.accuracies)}/{box.seeds} seeds)" if box.pending else ""
-    return f"{_percent(report.validation[place].mean)} / {_percent(box.mean)}{partial}"
-
-
-def _percent(share: float | None, digits: int = 1) -> str:
-    return "" if share is None else f"{100 * share:.{digits}f}"
+    return f"{percent(report.validation[place].mean)} / {percent(box.mean)}{partial}"

@@ -1,12 +1,13 @@
-"""How Markdown templates are filled in."""
+"""How templates are filled in."""
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 
 def environment() -> Environment:
-    """A name that a template does not get is an error."""
-    found = Environment(  # noqa: S701 (Markdown has no escapes that HTML needs)
+    """A name that a template does not get is an error. Only HTML is escaped: Markdown has no such escapes."""
+    found = Environment(
         loader=PackageLoader("aggregator"),
+        autoescape=select_autoescape(["html.j2"]),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from contract.exits import EXIT_CODES
-from contract.result import Failure, PodFailure, Progress, Success, Unreadable, decode
+from contract.result import Document, Failure, PodFailure, Progress, Success, Unreadable, decode
 from contract.store import (
     ATTEMPTS,
     FAILURE,
@@ -23,7 +23,7 @@ from contract.store import (
 )
 from contract.task import Task
 
-T = TypeVar("T", Failure, PodFailure, Progress)
+T = TypeVar("T", bound=Document)
 Changes = dict[str, tuple[Any, Any]]
 """Setting -> (then, now)."""
 
@@ -200,15 +200,16 @@ def _attempted(store: Reader, files: dict[str, AttemptFile]) -> Attempted:
 
 
 def _latest_pod_failure(store: Reader, keys: Sequence[str]) -> PodFailure | None:
-    failures = filter(None, (_read(store, key, PodFailure) for key in keys))
+    failures = filter(None, (read_document(store, key, PodFailure) for key in keys))
     return max(failures, key=lambda failure: failure.ended_at, default=None)
 
 
 def _read_file(store: Reader, files: dict[str, AttemptFile], name: str, kind: type[T]) -> T | None:
-    return _read(store, files[name].key, kind) if name in files else None
+    return read_document(store, files[name].key, kind) if name in files else None
 
 
-def _read(store: Reader, key: str, kind: type[T]) -> T | None:
+def read_document(store: Reader, key: str, kind: type[T]) -> T | None:
+    """None where nothing is there, or nothing that can be read."""
     data = store.get(key)
     try:
         return decode(data, kind) if data is not None else None

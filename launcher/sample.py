@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from contract.result import Success, Unreadable, decode
+from contract.result import Success
 from contract.store import Store
+from contract.survey import read_document
 
 T = TypeVar("T")
 
@@ -22,12 +23,4 @@ def spread(items: Sequence[T], number: int) -> Sequence[T]:
 def read_results(keys: Iterable[str], store: Store) -> Iterator[Success]:
     """Those that are there and can be read, in order."""
     with ThreadPoolExecutor(_READERS) as pool:
-        yield from filter(None, pool.map(lambda key: _read(key, store), keys))
-
-
-def _read(key: str, store: Store) -> Success | None:
-    data = store.get(key)
-    try:
-        return decode(data, Success) if data is not None else None
-    except Unreadable:
-        return None
+        yield from filter(None, pool.map(lambda key: read_document(store, key, Success), keys))

@@ -105,7 +105,9 @@ def test_what_needs_root_says_so(tmp_path: Path, module: str, remedy: str):
     assert remedy in line
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root gets as far")
+@pytest.mark.skipif(
+    os.geteuid() != 0, reason="run it as root: anybody else is refused before the programs are looked for"
+)
 def test_a_real_node_without_its_programs_names_their_packages(tmp_path: Path):
     """Catches minutes of building that end in a traceback."""
     command = [sys.executable, "-m", "tests.node", "true"]

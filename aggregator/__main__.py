@@ -2,7 +2,7 @@
 
 import sys
 
-from aggregator.cli import main
+from aggregator.command_line.cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

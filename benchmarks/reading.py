@@ -23,8 +23,8 @@ def main() -> None:
 
 
 def _as_a_report(uri: str) -> Iterator[Success]:
-    from aggregator.reader import open_reader
-    from aggregator.results import read_results
+    from aggregator.reading.reader import open_reader
+    from aggregator.reading.results import read_results
 
     found = read_results(_Everything(), open_reader(uri)).read
     return (result for result in found.values() if isinstance(result, Success))

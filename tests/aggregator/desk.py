@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from aggregator.cli import main
+from aggregator.command_line.cli import main
 from contract.grid import load_grid
 from contract.revision import resolve
 from contract.run import Run, record_run

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from aggregator.audit import audit
+from aggregator.outcomes.audit import audit
 from contract.result import Success
 from tests.aggregator import study
 from tests.aggregator.desk import Desk

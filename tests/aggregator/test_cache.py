@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from aggregator.cache import cache_of
+from aggregator.reading.cache import cache_of
 
 ROWS = [("results/a/1.json", '"e1"', b"one"), ("results/b/2.json", '"e2"', b"two")]
 KEYS = [key for key, _, _ in ROWS]

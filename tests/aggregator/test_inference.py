@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from aggregator.inference import crossed, holm, mcnemar, student
-from aggregator.intervals import newcombe, over_seeds, wilson
-from aggregator.resample import draw_comments, draw_seeds, percentiles
+from aggregator.statistics.inference import crossed, holm, mcnemar, student
+from aggregator.statistics.intervals import newcombe, over_seeds, wilson
+from aggregator.statistics.resample import draw_comments, draw_seeds, percentiles
 
 P_VALUES = st.lists(st.floats(0, 1), max_size=12)
 

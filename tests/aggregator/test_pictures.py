@@ -8,7 +8,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.shades import ink_on
+from aggregator.figures.shades import ink_on
 from contract.store import Store
 from contract.task import Task
 from tests import factories

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from aggregator.predictions import Answers, Refused, read_predictions
+from aggregator.reading.predictions import Answers, Refused, read_predictions
 from contract.result import Success, artifact
 from contract.store import PREDICTIONS
 from tests import factories

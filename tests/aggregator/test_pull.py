@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from aggregator.cli import main
+from aggregator.command_line.cli import main
 from contract.store import LOG, PREDICTIONS, RESULTS, attempt_key, open_store
 from tests import factories
 from tests.aggregator import study

@@ -2,7 +2,7 @@
 
 import pytest
 
-from aggregator.reader import S3Reader, open_reader
+from aggregator.reading.reader import S3Reader, open_reader
 from contract.exits import BAD_INPUT, ProgramError
 from contract.store import DirStore, Reader, Store, open_store
 from tests.cluster.minio import Minio

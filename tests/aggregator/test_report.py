@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from aggregator.cli import main
-from aggregator.table import COLUMNS
+from aggregator.command_line.cli import main
+from aggregator.outcomes.table import COLUMNS
 from contract.store import LOG, PROGRESS, attempt_key, open_store, run_key
 from tests import factories
 from tests.aggregator import study
@@ -307,7 +307,9 @@ def test_the_same_results_give_the_same_bytes(desk: Desk):
 def test_sixty_results_take_less_than_five_seconds_imports_included(tmp_path: Path):
     store = open_store(str(tmp_path / "results"))
     study.fill(store, study.tasks_of(study.study_grid(), store))
-    program = "import sys, time; from aggregator.cli import main; main(sys.argv[1:]); print(time.process_time())"
+    program = (
+        "import sys, time; from aggregator.command_line.cli import main; main(sys.argv[1:]); print(time.process_time())"
+    )
     options = ["report", "--grid", "full", "--results-uri", store.uri, "--out", str(tmp_path / "report")]
     command = [sys.executable, "-c", program, *options]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
@@ -316,7 +318,7 @@ def test_sixty_results_take_less_than_five_seconds_imports_included(tmp_path: Pa
 
 
 def test_help_is_there_before_any_drawing_library():
-    program = "import sys; from aggregator.cli import main; print(*sys.modules)"
+    program = "import sys; from aggregator.command_line.cli import main; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     assert not {"matplotlib", "numpy", "scipy", "pandas", "pyarrow"} & set(done.stdout.split())
 

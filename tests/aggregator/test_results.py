@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from aggregator.reader import S3Reader, open_reader
-from aggregator.results import Damaged, Results, read_results
+from aggregator.reading.reader import S3Reader, open_reader
+from aggregator.reading.results import Damaged, Results, read_results
 from benchmarks.witness import Witness, witness_of
 from contract.exits import BadInput, StoreFailed
 from contract.result import Success, encode

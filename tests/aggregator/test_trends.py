@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats
 
-from aggregator.trends import data_size, interaction, label_complexity, model_comparison, robustness, trends
+from aggregator.findings.trends import data_size, interaction, label_complexity, model_comparison, robustness, trends
 from contract.cell import MODELS, Cell
 from contract.result import Success
 from tests import factories

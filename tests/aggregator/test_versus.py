@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aggregator.cli import main
+from aggregator.command_line.cli import main
 from contract.store import open_store
 from contract.task import Task
 from tests import factories

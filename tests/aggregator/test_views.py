@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from aggregator.links import log_link, log_name
+from aggregator.page.links import log_link, log_name
 from contract.result import LabelMetrics, Success
 from contract.store import LOG, attempt_key
 from tests import factories

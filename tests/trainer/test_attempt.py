@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from aggregator.predictions import Answers, read_predictions
+from aggregator.reading.predictions import Answers, read_predictions
 from contract.result import Failure, Progress, decode
 from contract.store import DirStore, open_store
 from tests.trainer.program import await_event, documents, environment, only, result_of, run, running

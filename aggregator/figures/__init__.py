@@ -1,0 +1,1 @@
+"""The findings and outcomes drawn, for paper and for the page."""

@@ -1,0 +1,1 @@
+"""What the outcomes say as they stand, by cell, box and label. Nothing here infers anything."""

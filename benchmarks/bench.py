@@ -18,7 +18,7 @@ from contract.result import encode
 from contract.revision import resolve
 from contract.store import LOG, attempt_key, open_store, result_key
 from contract.task import Task
-from launcher.manifest import OWNER_LABEL, RUN_LABEL
+from launcher.jobs.manifest import OWNER_LABEL, RUN_LABEL
 from tests.cluster.certificates import ADMINS
 from tests.cluster.cluster import Cluster
 from tests.cluster.minio import Minio

@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 from contract.exits import INCOMPLETE, OK
-from launcher.children import die_with_parent
+from launcher.machine.children import die_with_parent
 
 _LOOK_SECONDS = 0.005
 

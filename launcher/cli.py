@@ -14,24 +14,32 @@ from contract.run import Run, check_run, record_run
 from contract.store import Store, open_store
 from contract.survey import Done, Failed, Lost, look, survey
 from contract.task import Task
-from launcher import cluster_verbs, request, show
-from launcher.canary import behind_canaries
-from launcher.doctor import doctor
-from launcher.gc import gc
-from launcher.gpus import visible_gpus
-from launcher.heeded import refuse_unheeded
-from launcher.logs import latest_log
-from launcher.options import parser
-from launcher.places import Places, local_device, on_this_machine
-from launcher.plan import Step, plan
-from launcher.price import price_plan, refuse_too_dear, too_dear
-from launcher.review import keep_expectation, review
-from launcher.screen import screen_or_lines
-from launcher.settings import LauncherSettings, PriceSettings, launcher_settings, price_settings, warn_of_strangers
-from launcher.submission import Submission, prepare
-from launcher.talk import confirmed, out, print_json, say
-from launcher.view import State, all_done, join
-from launcher.waiting import Display, Lines, wait_for
+from launcher.cells.plan import Step, plan
+from launcher.cells.submission import Submission, prepare
+from launcher.cells.view import State, all_done, join
+from launcher.command_line import request
+from launcher.command_line.heeded import refuse_unheeded
+from launcher.command_line.options import parser
+from launcher.command_line.settings import (
+    LauncherSettings,
+    PriceSettings,
+    launcher_settings,
+    price_settings,
+    warn_of_strangers,
+)
+from launcher.command_line.talk import confirmed, out, print_json, say
+from launcher.costs.places import Places, local_device, on_this_machine
+from launcher.costs.price import price_plan, refuse_too_dear, too_dear
+from launcher.costs.review import keep_expectation, review
+from launcher.machine.gpus import visible_gpus
+from launcher.preflight.doctor import doctor
+from launcher.show import show
+from launcher.show.screen import screen_or_lines
+from launcher.show.waiting import Display, Lines, wait_for
+from launcher.submit.canary import behind_canaries
+from launcher.verbs import cluster_verbs
+from launcher.verbs.gc import gc
+from launcher.verbs.logs import latest_log
 
 _INTERRUPTED = 130
 """128 + SIGINT, as shells have it."""
@@ -206,8 +214,8 @@ def _run_canaries(submission: Submission, store: Store, command: Sequence[str], 
 
 
 def _run_locally(tasks: list[Task], store: Store, command: Sequence[str], workers: int) -> None:
-    from launcher.display import choose_display
-    from launcher.local import LocalRunner
+    from launcher.machine.local import LocalRunner
+    from launcher.show.display import choose_display
 
     display = choose_display(store, len(tasks))
     threads = max(1, processors() // workers)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-from launcher.children import die_with_parent
+from launcher.machine.children import die_with_parent
 from tests.cluster.cache import cache_folder, locked, written_aside
 from tests.cluster.failure import ClusterFailed, tail
 from tests.cluster.toolchain import Go, find_go

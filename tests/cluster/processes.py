@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from launcher.children import die_with_parent
+from launcher.machine.children import die_with_parent
 from tests.cluster.failure import ClusterFailed, log_tail
 from tests.cluster.waiting import until
 

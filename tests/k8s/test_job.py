@@ -9,8 +9,8 @@ import pytest
 from kubernetes import client
 
 from contract.exits import EXIT_CODES, OK
-from launcher.job_options import JobOptions
-from launcher.manifest import job_manifest, load_template
+from launcher.command_line.job_options import JobOptions
+from launcher.jobs.manifest import job_manifest, load_template
 from tests.cluster.cluster import Cluster
 from tests.cluster.endings import ends, evicted, runs_on
 from tests.cluster.waiting import until

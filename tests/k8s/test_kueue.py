@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from launcher.checks import Verdict
-from launcher.job_options import JobOptions
-from launcher.kueue import LocalQueue, read_cluster_queue
-from launcher.manifest import load_template, requests
-from launcher.quantity import amount
-from launcher.queue_checks import quota_check
+from launcher.command_line.job_options import JobOptions
+from launcher.jobs.kueue import LocalQueue, read_cluster_queue
+from launcher.jobs.manifest import load_template, requests
+from launcher.jobs.quantity import amount
+from launcher.preflight.checks import Verdict
+from launcher.preflight.queue_checks import quota_check
 from tests.cluster.kueue import Kueue
 from tests.cluster.waiting import until
 from tests.k8s.conftest import OVERLAYS

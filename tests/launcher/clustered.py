@@ -17,8 +17,8 @@ from contract.grid import load_grid
 from contract.revision import resolve
 from contract.store import Store, open_store
 from contract.task import Task
-from launcher.job_options import JobOptions
-from launcher.manifest import job_manifest, load_template
+from launcher.command_line.job_options import JobOptions
+from launcher.jobs.manifest import job_manifest, load_template
 from tests.cluster.cluster import Cluster
 from tests.cluster.minio import Minio
 from tests.launcher.accounts import install_accounts, launcher_user

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from contract.survey import Failed
-from launcher.objects import Job, Pod
+from launcher.jobs.objects import Job, Pod
 from tests.factories import failure, task
 
 ASKED = task("s3://results")

@@ -4,12 +4,12 @@ import pytest
 
 from contract.store import open_store
 from contract.survey import Done, Failed, Lost, Missing, Running, Stale
-from launcher.canary import Hold, HoldRecord, Holds, as_held, behind_canaries
-from launcher.ends import NO_RESULT
-from launcher.job_options import JobOptions, ModelOptions
-from launcher.plan import plan
-from launcher.request import find_cell
-from launcher.view import Held, Queued, Row, Started, is_final, join
+from launcher.cells.plan import plan
+from launcher.cells.view import Held, Queued, Row, Started, is_final, join
+from launcher.command_line.job_options import JobOptions, ModelOptions
+from launcher.command_line.request import find_cell
+from launcher.jobs.ends import NO_RESULT
+from launcher.submit.canary import Hold, HoldRecord, Holds, as_held, behind_canaries
 from tests.factories import failure, progress, publish, success, task
 from tests.launcher.program import Launcher
 from tests.launcher.seen import JOB

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from launcher.request import find_cell
+from launcher.command_line.request import find_cell
 from tests.cluster.waiting import until
 from tests.factories import publish, success
 from tests.launcher.clustered import ClusterLauncher

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from launcher.permissions import needed_permissions
+from launcher.servers.permissions import needed_permissions
 from tests.cluster.cluster import Cluster
 from tests.launcher.clustered import ClusterLauncher
 from tests.launcher.kubeconfigs import Change, at, changed, untrusted, with_token
@@ -30,7 +30,7 @@ def administered(clustered: ClusterLauncher) -> ClusterLauncher:
 
 
 def add_secret(launcher: ClusterLauncher, name: str) -> None:
-    launcher.cluster.core.create_namespaced_secret(launcher.namespace, {"metadata": {"name": name}})
+    launcher.servers.cluster.core.create_namespaced_secret(launcher.namespace, {"metadata": {"name": name}})
 
 
 @contextmanager

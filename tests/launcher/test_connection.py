@@ -10,7 +10,7 @@ import pytest
 import trustme
 import urllib3
 
-from launcher.connection import in_words
+from launcher.servers.connection import in_words
 
 
 @contextmanager

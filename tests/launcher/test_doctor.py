@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from launcher.checks import Verdict, gpu_check
-from launcher.doctor import image_check
-from launcher.job_options import JobOptions
-from launcher.manifest import load_template
-from launcher.nodes import GPU, read_node
-from launcher.permissions import needed_permissions
+from launcher.command_line.job_options import JobOptions
+from launcher.jobs.manifest import load_template
+from launcher.jobs.nodes import GPU, read_node
+from launcher.preflight.checks import Verdict, gpu_check
+from launcher.preflight.doctor import image_check
+from launcher.servers.permissions import needed_permissions
 from tests.launcher.program import Launcher
 from tests.launcher.registry import registry
 from tests.launcher.serving import serving

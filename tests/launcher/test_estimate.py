@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from contract.cell import MODELS
 from contract.task import Task
-from launcher.estimate import Estimator, Finished
-from launcher.work import work_behind, work_of
+from launcher.cells.work import work_behind, work_of
+from launcher.estimates.estimate import Estimator, Finished
 from tests.factories import success, task
 
 SIZES = st.sampled_from([80, 800, 1600, 2400, 8000])

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from contract.store import open_store
 from contract.survey import Done, Missing, Running
-from launcher.estimate import Estimator, Finished
-from launcher.forecast import Measurements, remaining
-from launcher.view import Queued, Row, Started, Suspended
+from launcher.cells.view import Queued, Row, Started, Suspended
+from launcher.costs.forecast import Measurements, remaining
+from launcher.estimates.estimate import Estimator, Finished
 from tests.factories import progress, publish, success, task
 
 BERT = [task(cell={"model": "bert", "labels": 2, "samples": 800, "seed": seed}) for seed in range(4)]

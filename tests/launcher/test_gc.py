@@ -13,7 +13,7 @@ from contract.result import artifact, encode
 from contract.store import DirStore, attempt_key, checkpoint_key, result_key
 from contract.task import Task
 from launcher.cli import main
-from launcher.gc import leftovers
+from launcher.verbs.gc import leftovers
 from tests.factories import failure, progress, publish, success, task
 
 DAY = 86400

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from launcher.gpus import visible_gpus
+from launcher.machine.gpus import visible_gpus
 from tests.launcher.program import Launcher
 
 

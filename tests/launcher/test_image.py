@@ -11,7 +11,7 @@ import pytest
 from contract.exits import BadInput
 from contract.run import run_names
 from contract.store import Store, image_key, open_store
-from launcher.image import pin_image, resolve_image
+from launcher.submit.image import pin_image, resolve_image
 from tests.launcher.registry import Registry, registry
 
 NAME = "team/trainer"

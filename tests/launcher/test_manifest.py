@@ -19,8 +19,8 @@ from contract.exits import EXIT_CODES, OK, BadInput
 from contract.explain import one_line
 from contract.grid import RUN_NAME
 from contract.task import Checkpoint, Task
-from launcher.job_options import JobOptions
-from launcher.manifest import CONTAINER, FINGERPRINT_ANNOTATION, job_manifest, job_name, load_template
+from launcher.command_line.job_options import JobOptions
+from launcher.jobs.manifest import CONTAINER, FINGERPRINT_ANNOTATION, job_manifest, job_name, load_template
 from tests.contract.strategies import cells, tasks
 from tests.factories import task
 from tests.trainer.environment import clean_environment
@@ -295,8 +295,8 @@ def test_an_installed_program_brings_its_template_and_its_role(tmp_path: Path):
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_bytes(file.read_bytes())
     program = (
-        "import launcher.manifest as m, launcher.permissions as p;"
+        "import launcher.jobs.manifest as m, launcher.servers.permissions as p;"
         "print(m.__file__, m.load_template() and p.needed_permissions(queue=True) and 'found')"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=60)
-    assert done.stdout.split() == [str(tmp_path / "launcher" / "manifest.py"), "found"]
+    assert done.stdout.split() == [str(tmp_path / "launcher" / "jobs" / "manifest.py"), "found"]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from launcher.connection import without_credentials
+from launcher.servers.connection import without_credentials
 from tests.launcher.program import Launcher
 from tests.launcher.serving import serving
 

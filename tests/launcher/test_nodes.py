@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from launcher.nodes import GPU, Needs, Node, obstacle, read_node
-from launcher.quantity import amount
+from launcher.jobs.nodes import GPU, Needs, Node, obstacle, read_node
+from launcher.jobs.quantity import amount
 
 TAINT = {"key": GPU, "value": "present", "effect": "NoSchedule"}
 

@@ -6,8 +6,8 @@ from contract.result import encode
 from contract.store import RESULTS, open_store, result_key
 from contract.survey import Done, Missing
 from contract.task import Task
-from launcher.evidence import gather
-from launcher.plan import plan
+from launcher.cells.plan import plan
+from launcher.estimates.evidence import gather
 from tests.factories import publish, success, task
 from tests.watched import Watched
 

@@ -8,9 +8,9 @@ import pytest
 
 from contract.store import PODS, Store, open_store
 from contract.survey import Done, Failed, Lost, Missing, State, survey
-from launcher.objects import Complete, Disruption, Exited, Job, JobFailed, Pod
-from launcher.pod_failures import Keeper, pod_failures
-from launcher.view import Row, join
+from launcher.cells.pod_failures import Keeper, pod_failures
+from launcher.cells.view import Row, join
+from launcher.jobs.objects import Complete, Disruption, Exited, Job, JobFailed, Pod
 from tests.factories import failure, progress, publish
 from tests.launcher.seen import ASKED, JOB, NOW, POD, own
 

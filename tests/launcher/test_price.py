@@ -8,16 +8,16 @@ import pytest
 
 from contract.store import open_store
 from contract.survey import Done, Missing
-from launcher.estimate import Estimator, Finished
-from launcher.job_options import JobOptions
-from launcher.manifest import load_template
-from launcher.nodes import GPU, Node, read_node
-from launcher.places import Places, on_nodes
-from launcher.plan import plan
-from launcher.price import Price, price_of
-from launcher.range import Range
-from launcher.review import keep_expectation, review
-from launcher.show import plan_text
+from launcher.cells.plan import plan
+from launcher.command_line.job_options import JobOptions
+from launcher.costs.places import Places, on_nodes
+from launcher.costs.price import Price, price_of
+from launcher.costs.review import keep_expectation, review
+from launcher.estimates.estimate import Estimator, Finished
+from launcher.estimates.range import Range
+from launcher.jobs.manifest import load_template
+from launcher.jobs.nodes import GPU, Node, read_node
+from launcher.show.show import plan_text
 from tests.factories import STARTED, publish, success, task
 from tests.launcher.program import Launcher
 from tests.launcher.test_verbs import tasks_of

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from launcher.range import Range
-from launcher.schedule import makespan
+from launcher.estimates.range import Range
+from launcher.estimates.schedule import makespan
 
 SECONDS = st.lists(st.floats(0.1, 1e4), min_size=1, max_size=40)
 PLACES = st.integers(1, 12)

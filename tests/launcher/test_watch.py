@@ -19,13 +19,13 @@ from hypothesis import strategies as st
 
 from contract.store import open_store
 from contract.survey import Done, Failed, Missing, Running
-from launcher.ends import Broken
-from launcher.forecast import Remaining
-from launcher.range import NOTHING, Range
-from launcher.screen import picture
-from launcher.show import Word, status_of
-from launcher.view import Held, Pending, Queued, Row, Stuck
-from launcher.waiting import Lines
+from launcher.cells.view import Held, Pending, Queued, Row, Stuck
+from launcher.costs.forecast import Remaining
+from launcher.estimates.range import NOTHING, Range
+from launcher.jobs.ends import Broken
+from launcher.show.screen import picture
+from launcher.show.show import Word, status_of
+from launcher.show.waiting import Lines
 from tests.factories import failure, progress, publish, success, task
 from tests.launcher.program import Launcher
 from tests.launcher.test_interruptions import wait_until
@@ -76,7 +76,7 @@ def test_the_totals_say_how_long_it_still_takes() -> None:
 
 
 def test_every_word_has_its_place_on_the_screen() -> None:
-    from launcher.screen import _ORDER
+    from launcher.show.screen import _ORDER
 
     assert set(_ORDER) == set(get_args(Word))
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from launcher.children import die_with_parent
+from launcher.machine.children import die_with_parent
 from tests.cluster.waiting import until
 
 FOLDER = "NODE_FOLDER"

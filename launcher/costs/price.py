@@ -1,0 +1,75 @@
+"""What a plan costs: GPU-hours, wall time on the places that there are, money, and the fuse."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from contract.exits import BadInput
+from contract.store import Store
+from launcher.cells.plan import Step
+from launcher.command_line.settings import PriceSettings, as_given
+from launcher.costs.places import Places
+from launcher.estimates.estimate import CellEstimate, Estimator
+from launcher.estimates.evidence import gather
+from launcher.estimates.range import NOTHING, Range, total
+from launcher.estimates.schedule import makespan
+
+_HOUR = 1 / 3600
+
+
+@dataclass(frozen=True)
+class Price:
+    """Of the cells that a submit starts. Attempts that end without a result come on top."""
+
+    cells: dict[str, CellEstimate]
+    """By cell id."""
+    places: Places
+    gpu_hours: Range
+    """None of a cell on a processor."""
+    wall_hours: Range | None
+    """From the first cell's start to the last one's result, all places being free; None where they are not known."""
+    cost: Range | None
+    """In the currency of the price for a GPU-hour; None without one."""
+
+    @property
+    def cell_hours(self) -> Range:
+        """Of the cells' processes, wherever they run."""
+        return total(estimate.seconds for estimate in self.cells.values()) * _HOUR
+
+
+def price_plan(steps: Sequence[Step], store: Store, places: Places, settings: PriceSettings) -> Price:
+    """By the finished cells that the store has."""
+    estimator = Estimator(gather(steps, store, places.device), places.device)
+    return price_of(steps, estimator, places, settings.gpu_hour_price)
+
+
+def price_of(steps: Sequence[Step], estimator: Estimator, places: Places, gpu_hour_price: float | None) -> Price:
+    """Of the steps that run, in their order. Pure."""
+    cells = {step.task.cell.id: estimator(step.task) for step in steps if step.runs}
+    held = [estimate.seconds + places.turnover_seconds for estimate in cells.values()]
+    gpu_hours = total(held) * _HOUR if places.device == "gpu" else NOTHING
+    wall_hours = None if places.count is None else makespan(held, places.count) * _HOUR
+    cost = None if gpu_hour_price is None else gpu_hours * gpu_hour_price
+    return Price(cells, places, gpu_hours, wall_hours, cost)
+
+
+def refuse_too_dear(price: Price, settings: PriceSettings, given: Mapping[str, Any]) -> None:
+    """Raises BadInput. `given` are the options of the command line."""
+    if (why := too_dear(price, settings, given)) is not None:
+        raise BadInput(why)
+
+
+def too_dear(price: Price, settings: PriceSettings, given: Mapping[str, Any]) -> str | None:
+    """Why the plan may take more than is allowed, by its upper bound; None when it may not."""
+    limit, hours = settings.max_gpu_hours, price.gpu_hours
+    if limit is None or hours.high <= limit:
+        return None
+    narrower = "; a finished cell of each model narrows the estimate" if _is_wide(price) else ""
+    return (
+        f"{len(price.cells)} cells may take {hours.high:.2f} GPU-hours ({hours.expected:.2f} expected), more than "
+        f"{as_given('max_gpu_hours', limit, given)}; choose some with --only, or raise it{narrower}"
+    )
+
+
+def _is_wide(price: Price) -> bool:
+    return any(estimate.source == "assumed" for estimate in price.cells.values())

@@ -1,0 +1,1 @@
+"""This machine: its GPUs, and cells as its processes."""

@@ -1,0 +1,1 @@
+"""What would keep cells from running, found before they are submitted."""

@@ -1,0 +1,1 @@
+"""How planned cells become Jobs: with which image, many at a time, the canaries first."""

@@ -55,10 +55,10 @@ def play(launcher: ClusterLauncher, played: Sequence[tuple[Case, Play]], stack: 
     imageless = [each for each in played if isinstance(each[1], NoImage)]
     others = [each for each in played if not isinstance(each[1], DeadNode | NoImage)]
     fates = Fates(launcher)
-    stack.enter_context(launcher.servers.cluster.gpu_nodes(len(dying), played=False))
+    stack.enter_context(launcher.cluster.gpu_nodes(len(dying), played=False))
     fates.submit(dying, _ON_DYING_NODES, launcher.template(runs_on(), tolerations=_IMPATIENT))
     until(fates.are_placed, "the pods to be on the nodes that are to die")
-    stack.enter_context(launcher.servers.cluster.gpu_nodes(len(played) + _LEFT_OVER))
+    stack.enter_context(launcher.cluster.gpu_nodes(len(played) + _LEFT_OVER))
     fates.submit(imageless, _WITHOUT_IMAGE, launcher.template(never_starts()))
     fates.submit(others, _RUNNING, launcher.template(runs_on()))
     fates.watch()
@@ -70,7 +70,7 @@ class Fates:
 
     def __init__(self, launcher: ClusterLauncher) -> None:
         self._launcher = launcher
-        self._core, self._batch = launcher.servers.cluster.core, launcher.servers.cluster.batch
+        self._core, self._batch = launcher.cluster.core, launcher.cluster.batch
         self._played: dict[str, tuple[Case, Play]] = {}
         """Cell id -> its fate."""
         self._pods: dict[str, list[str]] = defaultdict(list)

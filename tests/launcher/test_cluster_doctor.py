@@ -30,7 +30,7 @@ def administered(clustered: ClusterLauncher) -> ClusterLauncher:
 
 
 def add_secret(launcher: ClusterLauncher, name: str) -> None:
-    launcher.servers.cluster.core.create_namespaced_secret(launcher.namespace, {"metadata": {"name": name}})
+    launcher.cluster.core.create_namespaced_secret(launcher.namespace, {"metadata": {"name": name}})
 
 
 @contextmanager

@@ -19,7 +19,7 @@ CALLS = 23
 @contextmanager
 def misbehaving(launcher: ClusterLauncher, plan: Plan) -> Iterator[tuple[Script, str]]:
     """A front before the API server, and the kubeconfig for it."""
-    script, cluster = Script(plan), launcher.servers.cluster
+    script, cluster = Script(plan), launcher.cluster
     with front_of(cluster.server, script, cluster.ca) as url:
         yield script, changed(launcher, at(url))
 

@@ -101,9 +101,9 @@ def test_ctrl_c_ends_the_following_alone(running: Running) -> None:
 def test_why_the_log_of_a_running_pod_cannot_be_read_is_told_before_the_store_s(running: Running) -> None:
     """Nothing listens where its node says that the kubelet does."""
     launcher = running.launcher
-    node = launcher.servers.cluster.core.read_namespaced_pod(running.pod, launcher.namespace).spec.node_name
+    node = launcher.cluster.core.read_namespaced_pod(running.pod, launcher.namespace).spec.node_name
     nowhere = {"status": {"daemonEndpoints": {"kubeletEndpoint": {"Port": 9}}}}
-    launcher.servers.cluster.core.patch_node_status(node, nowhere)
+    launcher.cluster.core.patch_node_status(node, nowhere)
     why = f"from the store: pod {running.pod} is on node {node}, whose log of it cannot be read: "
     nothing = launcher("logs", CELL)
     assert nothing.returncode == 2

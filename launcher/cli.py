@@ -33,9 +33,12 @@ from launcher.costs.price import price_plan, refuse_too_dear, too_dear
 from launcher.costs.review import keep_expectation, review
 from launcher.machine.gpus import visible_gpus
 from launcher.preflight.doctor import doctor
-from launcher.show import show
+from launcher.show.plans import plan_document, plan_text
+from launcher.show.reviews import review_text
 from launcher.show.screen import screen_or_lines
+from launcher.show.states import status_document, status_rows, totals
 from launcher.show.waiting import Display, Lines, wait_for
+from launcher.show.words import counted, table
 from launcher.submit.canary import behind_canaries
 from launcher.verbs import cluster_verbs
 from launcher.verbs.gc import gc
@@ -90,9 +93,9 @@ def plan_verb(args: argparse.Namespace, settings: LauncherSettings, store: Store
     price = price_plan(steps, store, _places(args, settings, prices, steps), prices)
     refusal = _refusal(asked, store) or too_dear(price, prices, vars(args))
     if args.json:
-        print_json(show.plan_document(asked.run, steps, price, refusal))
+        print_json(plan_document(asked.run, steps, price, refusal))
     else:
-        out(show.plan_text(steps, price))
+        out(plan_text(steps, price))
         if refusal:
             out(f"A submit would be refused: {refusal}")
     return OK
@@ -119,7 +122,7 @@ def submit_verb(args: argparse.Namespace, settings: LauncherSettings, store: Sto
     prices, submission = price_settings(vars(args)), prepare(args, store)
     workers = _workers(args, settings, cells=len(submission.to_run))
     price = price_plan(submission.steps, store, on_this_machine(workers), prices)
-    say(show.plan_text(submission.steps, price))
+    say(plan_text(submission.steps, price))
     refuse_too_dear(price, prices, vars(args))
     if submission.to_run and not args.yes and not confirmed("run them?"):
         say("nothing was run")
@@ -139,7 +142,7 @@ def retry_verb(args: argparse.Namespace, settings: LauncherSettings, store: Stor
     to_run = [task for task, state in states if isinstance(state, Failed | Lost)]
     request.refuse_other_numerics(to_run)
     say(
-        f"{len(to_run)} of {show.counted(len(asked.chosen), 'cell')} failed or were lost"
+        f"{len(to_run)} of {counted(len(asked.chosen), 'cell')} failed or were lost"
         + (": running them again" if to_run else "")
     )
     workers = _workers(args, settings, cells=len(to_run))
@@ -209,7 +212,7 @@ def _run_canaries(submission: Submission, store: Store, command: Sequence[str], 
     done = {task.cell.id for task in first if isinstance(look(task, store), Done)}
     for canary, tasks in waiting.items():
         if tasks and canary not in done:
-            say(f"held     {show.counted(len(tasks), 'cell')}: the canary {canary} did not succeed")
+            say(f"held     {counted(len(tasks), 'cell')}: the canary {canary} did not succeed")
     return [task for canary, tasks in waiting.items() if canary in done for task in tasks]
 
 
@@ -228,13 +231,13 @@ def _report(
 ) -> ExitCode:
     reviewed = review(asked.run, store, asked.chosen) if all_done(states) else None
     if args.json:
-        print_json(show.status_document(asked.run, asked.chosen, states, reviewed))
+        print_json(status_document(asked.run, asked.chosen, states, reviewed))
     elif rows:
-        out(show.table(("CELL", "STATE", "DETAIL"), show.status_rows(asked.chosen, states)))
+        out(table(("CELL", "STATE", "DETAIL"), status_rows(asked.chosen, states)))
     if not args.json:
         if reviewed:
-            out(show.review_text(reviewed))
-        out(f"{show.counted(len(states), 'cell')}: {show.totals(states)}")
+            out(review_text(reviewed))
+        out(f"{counted(len(states), 'cell')}: {totals(states)}")
     return OK if all_done(states) else INCOMPLETE
 
 

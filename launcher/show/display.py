@@ -10,7 +10,8 @@ from contract.store import Store
 from contract.survey import Done, Failed, Running, State, look
 from contract.task import Task
 from launcher.command_line.talk import say
-from launcher.show.show import duration, status_of
+from launcher.show.states import status_of
+from launcher.show.words import duration
 
 if TYPE_CHECKING:
     from rich.progress import TaskID

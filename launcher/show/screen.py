@@ -10,8 +10,9 @@ from contract.store import Store
 from launcher.cells.view import Row, is_final
 from launcher.costs.forecast import Measurements, Remaining, remaining
 from launcher.estimates.speeds import Device
-from launcher.show.show import Word, counted, rows_table, span, status_of, totals
+from launcher.show.states import Word, rows_table, status_of, totals
 from launcher.show.waiting import Display, Lines
+from launcher.show.words import counted, span
 
 _FRAME_LINES = 5
 """Totals, forecast, header, how many cells are left out, and the cursor's own line."""

@@ -8,7 +8,8 @@ from typing import Protocol
 
 from launcher.cells.view import Row, Stuck, is_final
 from launcher.command_line.talk import say
-from launcher.show.show import counted, status_of, totals
+from launcher.show.states import status_of, totals
+from launcher.show.words import counted
 
 _POLL_SECONDS = 5.0
 _HEARTBEAT_SECONDS = 60.0

@@ -45,9 +45,12 @@ from launcher.jobs.objects import Job
 from launcher.preflight.needs import warn_of_missing
 from launcher.servers.answers import ClusterFailed, NoAccess, NoCluster
 from launcher.servers.cluster import Cluster
-from launcher.show import show
+from launcher.show.plans import plan_text
+from launcher.show.reviews import review_text
 from launcher.show.screen import screen_or_lines
+from launcher.show.states import rows_document, rows_table, status_of, totals
 from launcher.show.waiting import Display, Lines, wait_for
+from launcher.show.words import counted, table
 from launcher.submit.canary import HoldRecord, Holds, as_held, hold_back
 from launcher.submit.handover import Met, Order, Refused, check, delete, expected_outcome, hand_over, outcome, rehearse
 from launcher.submit.image import ask_registry, pin_image, resolve_image
@@ -76,7 +79,7 @@ def submit(args: argparse.Namespace, store: Store) -> ExitCode:
     steps = _without_job(submission.steps, found)
     to_make = [step.task for step in steps if step.runs]
     price = price_plan(steps, store, places(args, prices, steps, cluster), prices)
-    say(show.plan_text(submission.steps, price))
+    say(plan_text(submission.steps, price))
     _refuse_too_many(to_make, settings, vars(args))
     refuse_too_dear(price, prices, vars(args))
     if going_on := len(submission.to_run) - len(to_make):
@@ -128,7 +131,7 @@ def _without_job(steps: Sequence[Step], found: Sequence[Job]) -> list[Step]:
 
 def _agreed(args: argparse.Namespace, jobs: int, namespace: str) -> bool:
     order = ", the canaries first" if args.canary else ""
-    return not jobs or confirmed(f"make {show.counted(jobs, 'Job')} in namespace {namespace}{order}?")
+    return not jobs or confirmed(f"make {counted(jobs, 'Job')} in namespace {namespace}{order}?")
 
 
 def _start(
@@ -183,9 +186,7 @@ def cancel(args: argparse.Namespace, store: Store) -> ExitCode:
         out(f"deleted  {job.name}")
     for cell in let_go:
         out(f"let go   {cell}: it was held, and gets no Job")
-    out(
-        f"{show.counted(len(deleted), 'Job')} of run {asked.run} deleted in namespace {cluster.namespace}; results stay"
-    )
+    out(f"{counted(len(deleted), 'Job')} of run {asked.run} deleted in namespace {cluster.namespace}; results stay")
     return OK
 
 
@@ -197,8 +198,8 @@ def _agreed_to_cancel(jobs: Sequence[Job], held: Sequence[str], namespace: str) 
         say(f"let go   {cell}: held, no Job yet")
     if not jobs and not held:
         return True
-    told = [f"delete {show.counted(len(jobs), 'Job')} in namespace {namespace}"] if jobs else []
-    told += [f"let go {show.counted(len(held), 'held cell')}"] if held else []
+    told = [f"delete {counted(len(jobs), 'Job')} in namespace {namespace}"] if jobs else []
+    told += [f"let go {counted(len(held), 'held cell')}"] if held else []
     return confirmed(f"{' and '.join(told)}?")
 
 
@@ -221,7 +222,7 @@ def retry(args: argparse.Namespace, store: Store) -> ExitCode:
         return OK
     request.refuse_other_numerics([row.task for row in again])
     _refuse_too_many([row.task for row in again], settings, vars(args))
-    say(f"{len(again)} of {show.counted(len(rows), 'cell')} failed or were lost: making their Jobs anew")
+    say(f"{len(again)} of {counted(len(rows), 'cell')} failed or were lost: making their Jobs anew")
     pinned = _with_image(options, pin_image(options.image, asked.run, store))
     orders = _orders([row.task for row in again], asked.run, pinned, template)
     _hand_over(args, cluster, asked.run, orders, found=[row.job for row in again if row.job is not None])
@@ -230,10 +231,10 @@ def retry(args: argparse.Namespace, store: Store) -> ExitCode:
 
 def _tell_nothing_to_retry(args: argparse.Namespace, run: str, namespace: str, rows: Sequence[Row]) -> None:
     """With what helps the cells that get no further by themselves."""
-    say(f"nothing to retry: {show.counted(len(rows), 'cell')}: {show.totals([row.state for row in rows])}")
+    say(f"nothing to retry: {counted(len(rows), 'cell')}: {totals([row.state for row in rows])}")
     for row in rows:
         if isinstance(row.state, Stuck | Held):
-            status = show.status_of(row.state)
+            status = status_of(row.state)
             say(f"{status.state:<8} {row.task.cell.id}: {status.detail}")
     _print_jobs(args, run, namespace, [])
 
@@ -282,14 +283,12 @@ def _server_dry_run(args: argparse.Namespace, store: Store, settings: ClusterSet
     if args.json:
         print_json({"run": run, "namespace": settings.namespace, "jobs": told})
     else:
-        out(show.table(("OUTCOME", "JOB", "DETAIL"), [(job["outcome"], job["job"], job["detail"]) for job in told]))
+        out(table(("OUTCOME", "JOB", "DETAIL"), [(job["outcome"], job["job"], job["detail"]) for job in told]))
     if refused := sum(isinstance(each.creation, Conflict | Refused) for each in answers):
         raise BadInput(
-            f"{refused} of {show.counted(len(answers), 'Job')} would be refused in namespace {settings.namespace}"
+            f"{refused} of {counted(len(answers), 'Job')} would be refused in namespace {settings.namespace}"
         )
-    say(
-        f"{show.counted(len(answers), 'Job')} of run {run} would be in namespace {settings.namespace}; nothing was made"
-    )
+    say(f"{counted(len(answers), 'Job')} of run {run} would be in namespace {settings.namespace}; nothing was made")
     return OK
 
 
@@ -347,14 +346,14 @@ def _hand_over(
 ) -> None:
     handed = hand_over(cluster, orders, found)
     _print_jobs(args, run, cluster.namespace, handed.met, held)
-    jobs = show.counted(len(orders), "Job")
+    jobs = counted(len(orders), "Job")
     if handed.there < len(orders):
         say(f"in namespace {cluster.namespace}: {handed.there} of {jobs} of run {run}")
     check(handed)
     if not args.json:
         out(f"in namespace {cluster.namespace}: {jobs} of run {run}; see `status`")
         if held:
-            waiting = show.counted(len(held), "cell")
+            waiting = counted(len(held), "cell")
             out(f"{waiting} held until the canary succeeded; `wait` or `status --watch` then makes the Jobs")
 
 
@@ -434,12 +433,12 @@ def _report(args: argparse.Namespace, asked: request.Request, rows: Sequence[Row
     now = datetime.now(UTC)
     reviewed = review(asked.run, store, [row.task for row in rows]) if _all_done(rows) else None
     if args.json:
-        print_json(show.rows_document(asked.run, rows, now, reviewed))
+        print_json(rows_document(asked.run, rows, now, reviewed))
     else:
-        out(show.rows_table(rows, now))
+        out(rows_table(rows, now))
         if reviewed:
-            out(show.review_text(reviewed))
-        out(f"{show.counted(len(rows), 'cell')}: {show.totals([row.state for row in rows])}")
+            out(review_text(reviewed))
+        out(f"{counted(len(rows), 'cell')}: {totals([row.state for row in rows])}")
     return OK if _all_done(rows) else INCOMPLETE
 
 

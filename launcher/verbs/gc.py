@@ -12,7 +12,7 @@ from contract.exits import OK, ExitCode
 from contract.result import Success, Unreadable, decode
 from contract.store import ATTEMPTS, CHECKPOINTS, RESULTS, Entry, Store, attempt_file, checkpoint_part
 from launcher.command_line.talk import out, print_json
-from launcher.show import show
+from launcher.show.words import table
 
 _CONNECTIONS = 64
 
@@ -103,7 +103,7 @@ def _text(found: list[Leftover], *, removed: bool) -> str:
     rows = [(f"{each.modified_at:%Y-%m-%d}", str(len(each.keys)), _size(each.bytes), each.place) for each in found]
     files, size = sum(len(each.keys) for each in found), _size(sum(each.bytes for each in found))
     end = "removed" if removed else "--yes removes them"
-    return f"{show.table(('LAST WRITTEN', 'FILES', 'SIZE', 'PLACE'), rows)}\n{files} files, {size}: {end}"
+    return f"{table(('LAST WRITTEN', 'FILES', 'SIZE', 'PLACE'), rows)}\n{files} files, {size}: {end}"
 
 
 def _size(count: int) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from contract.exits import EXIT_CODES, OK, ExitCode
-from launcher.show.show import Word
+from launcher.show.states import Word
 from tests.cluster.endings import ends, evicted, out_of_memory
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "failure-contract.md"

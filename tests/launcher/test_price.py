@@ -17,7 +17,7 @@ from launcher.estimates.estimate import Estimator, Finished
 from launcher.estimates.range import Range
 from launcher.jobs.manifest import load_template
 from launcher.jobs.nodes import GPU, Node, read_node
-from launcher.show.show import plan_text
+from launcher.show.plans import plan_text
 from tests.factories import STARTED, publish, success, task
 from tests.launcher.program import Launcher
 from tests.launcher.test_verbs import tasks_of

@@ -24,7 +24,7 @@ from launcher.costs.forecast import Remaining
 from launcher.estimates.range import NOTHING, Range
 from launcher.jobs.ends import Broken
 from launcher.show.screen import picture
-from launcher.show.show import Word, status_of
+from launcher.show.states import Word, status_of
 from launcher.show.waiting import Lines
 from tests.factories import failure, progress, publish, success, task
 from tests.launcher.program import Launcher

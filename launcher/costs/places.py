@@ -3,12 +3,15 @@
 import os
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
+from launcher.cells.plan import Step
 from launcher.command_line.job_options import JobOptions
+from launcher.command_line.settings import PriceSettings, cluster_settings, draft_options
 from launcher.estimates.range import NOTHING, Range
 from launcher.estimates.speeds import Device
 from launcher.jobs.kueue import ClusterQueue, LocalQueue
-from launcher.jobs.manifest import Template, pod_needs
+from launcher.jobs.manifest import Template, load_template, pod_needs
 from launcher.jobs.nodes import GPU, Node, obstacle
 from launcher.machine.gpus import visible_gpus
 from launcher.servers.answers import ClusterFailed, NoAccess, NoCluster
@@ -44,6 +47,19 @@ def local_device() -> Device:
 def on_cluster(count: int | None, unknown_because: str = "") -> Places:
     """Cells as pods with a GPU each."""
     return Places("gpu", count, unknown_because, _POD_SECONDS)
+
+
+def cluster_places(
+    given: dict[str, Any], prices: PriceSettings, steps: Sequence[Step], cluster: Cluster | None = None
+) -> Places:
+    """On which GPUs the cells would run: as many as the user says, else those of the cluster if something runs."""
+    models = {step.task.cell.model for step in steps if step.runs}
+    if prices.gpus is not None or not models:
+        return on_cluster(prices.gpus)
+    options = draft_options(given)
+    return ask_cluster(
+        lambda: cluster or Cluster(cluster_settings(given)), options, load_template(options.template), models
+    )
 
 
 def ask_cluster(

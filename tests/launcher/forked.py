@@ -12,7 +12,7 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["launcher.verbs.cluster_verbs", "boto3", "kubernetes.client", "kubernetes.config"])
+_CONTEXT.set_forkserver_preload(["launcher.verbs.cluster.submit", "boto3", "kubernetes.client", "kubernetes.config"])
 
 
 def fork_launcher(arguments: Sequence[str], environment: Mapping[str, str], output: Path) -> ForkServerProcess:

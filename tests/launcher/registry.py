@@ -13,6 +13,7 @@ from tests.launcher.serving import serving
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 TOKEN = "a-token-of-the-token-service"
+SCOPE = "repository:team/trainer:pull"
 
 
 @dataclass
@@ -64,64 +65,66 @@ class Registry:
 @contextmanager
 def registry(**settings: object) -> Iterator[Registry]:
     served = Registry(**settings)
-    with serving(_handler(served)) as served.host:
+    handler = type("Handler", (Handler,), {"registry": served})  # http.server makes its handlers itself
+    with serving(handler) as served.host:
         yield served
 
 
-def _handler(registry: Registry) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            registry.requests.append(f"{self.command} {self.path}")
-            path = urlsplit(self.path).path
-            if registry.status != 200:
-                self._refuse(registry.status, "TOOMANYREQUESTS", ("Retry-After", "3600"))
-            elif path == "/token":
-                self._token()
-            else:
-                repository, _, tag = path.removeprefix("/v2/").rpartition("/manifests/")
-                self._manifest(repository, tag)
+class Handler(BaseHTTPRequestHandler):
+    """Of one request to a registry, or to its token service."""
 
-        do_HEAD = do_GET  # noqa: N815 (the library's name)
+    registry: Registry
 
-        def do_POST(self) -> None:
-            """https://distribution.github.io/distribution/spec/auth/oauth/"""
-            form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode(), strict_parsing=True)
-            known = {"grant_type", "service", "client_id", "scope", "refresh_token"} == set(form)
-            right = form["refresh_token"] == [registry.identity_token] and form["grant_type"] == ["refresh_token"]
-            if known and right and form["scope"] == ["repository:team/trainer:pull"]:
-                self._answer(200, json.dumps({"access_token": TOKEN}).encode())
-            else:
-                self._refuse(401, "UNAUTHORIZED")
+    def do_GET(self) -> None:
+        self.registry.requests.append(f"{self.command} {self.path}")
+        path = urlsplit(self.path).path
+        if self.registry.status != 200:
+            self._refuse(self.registry.status, "TOOMANYREQUESTS", ("Retry-After", "3600"))
+        elif path == "/token":
+            self._token()
+        else:
+            repository, _, tag = path.removeprefix("/v2/").rpartition("/manifests/")
+            self._manifest(repository, tag)
 
-        def _token(self) -> None:
-            asked, authorization = parse_qs(urlsplit(self.path).query), self.headers.get("Authorization")
-            if asked != {"service": ["reg,istry"], "scope": ["repository:team/trainer:pull"]}:
-                self._refuse(400, "UNSUPPORTED")
-            elif registry.identity_token or (registry.login and not registry.knows(authorization)):
-                self._refuse(401, "UNAUTHORIZED")
-            else:
-                self._answer(200, json.dumps({"token": TOKEN}).encode())
+    do_HEAD = do_GET  # noqa: N815 (the library's name)
 
-        def _manifest(self, repository: str, tag: str) -> None:
-            accepted = [kind.strip() for kind in self.headers.get("Accept", "").split(",")]
-            if not registry.admits(self.headers.get("Authorization")):
-                self._refuse(401, "UNAUTHORIZED", ("WWW-Authenticate", registry.challenge(repository)))
-            elif (repository, tag) not in registry.images or INDEX not in accepted:
-                self._refuse(404, "MANIFEST_UNKNOWN")
-            else:
-                digest = ("Docker-Content-Digest", registry.digest(repository, tag))
-                headers = [digest] if registry.tells_digest else []
-                self._answer(200, registry.images[repository, tag], *headers, kind=INDEX)
+    def do_POST(self) -> None:
+        """https://distribution.github.io/distribution/spec/auth/oauth/"""
+        form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode(), strict_parsing=True)
+        known = {"grant_type", "service", "client_id", "scope", "refresh_token"} == set(form)
+        right = form["refresh_token"] == [self.registry.identity_token] and form["grant_type"] == ["refresh_token"]
+        if known and right and form["scope"] == [SCOPE]:
+            self._answer(200, json.dumps({"access_token": TOKEN}).encode())
+        else:
+            self._refuse(401, "UNAUTHORIZED")
 
-        def _refuse(self, status: int, code: str, *headers: tuple[str, str]) -> None:
-            self._answer(status, json.dumps({"errors": [{"code": code}]}).encode(), *headers)
+    def _token(self) -> None:
+        asked, authorization = parse_qs(urlsplit(self.path).query), self.headers.get("Authorization")
+        if asked != {"service": ["reg,istry"], "scope": [SCOPE]}:
+            self._refuse(400, "UNSUPPORTED")
+        elif self.registry.identity_token or (self.registry.login and not self.registry.knows(authorization)):
+            self._refuse(401, "UNAUTHORIZED")
+        else:
+            self._answer(200, json.dumps({"token": TOKEN}).encode())
 
-        def _answer(self, status: int, body: bytes, *headers: tuple[str, str], kind: str = "application/json") -> None:
-            self.send_response(status)
-            for name, value in (("Content-Type", kind), ("Content-Length", str(len(body))), *headers):
-                self.send_header(name, value)
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(body)
+    def _manifest(self, repository: str, tag: str) -> None:
+        accepted = [kind.strip() for kind in self.headers.get("Accept", "").split(",")]
+        if not self.registry.admits(self.headers.get("Authorization")):
+            self._refuse(401, "UNAUTHORIZED", ("WWW-Authenticate", self.registry.challenge(repository)))
+        elif (repository, tag) not in self.registry.images or INDEX not in accepted:
+            self._refuse(404, "MANIFEST_UNKNOWN")
+        else:
+            digest = ("Docker-Content-Digest", self.registry.digest(repository, tag))
+            headers = [digest] if self.registry.tells_digest else []
+            self._answer(200, self.registry.images[repository, tag], *headers, kind=INDEX)
 
-    return Handler
+    def _refuse(self, status: int, code: str, *headers: tuple[str, str]) -> None:
+        self._answer(status, json.dumps({"errors": [{"code": code}]}).encode(), *headers)
+
+    def _answer(self, status: int, body: bytes, *headers: tuple[str, str], kind: str = "application/json") -> None:
+        self.send_response(status)
+        for name, value in (("Content-Type", kind), ("Content-Length", str(len(body))), *headers):
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)

@@ -19,7 +19,7 @@ class Kind:
 
 
 @dataclass(frozen=True)
-class Work:
+class Effort:
     """What a whole training goes through."""
 
     kind: Kind
@@ -34,24 +34,24 @@ def comments_to_train(task: Task) -> int:
     return task.samples_per_label * task.cell.labels * task.hyper.epochs
 
 
-def work_of(task: Task) -> Work:
+def effort_of(task: Task) -> Effort:
     """The work that a cell is going to be, if nothing stops it early."""
     hyper = task.hyper
     kind = Kind(task.cell.model, task.model.weights == "random", task.train.engine, hyper.precision)
     validated = math.ceil(task.samples_per_label / 10)  # of each label: docs/decisions/0004-draw.md
     trained = (task.samples_per_label - validated) * task.cell.labels
     steps = _steps(trained, hyper.batch_size * hyper.gradient_accumulation_steps, hyper.epochs)
-    return Work(kind, comments_to_train(task), steps)
+    return Effort(kind, comments_to_train(task), steps)
 
 
-def work_behind(success: Success) -> Work:
+def effort_behind(success: Success) -> Effort:
     """The work that a finished cell was meant to be."""
     settings, splits = success.fingerprint_fields, success.splits
     kind = Kind(success.cell.model, success.random_weights, settings["train.engine"], settings["hyper.precision"])
     batch = settings["hyper.batch_size"] * settings["hyper.gradient_accumulation_steps"]
     epochs = settings["hyper.epochs"]
     comments = (splits.train.comments + splits.validation.comments) * epochs
-    return Work(kind, comments, _steps(splits.train.comments, batch, epochs))
+    return Effort(kind, comments, _steps(splits.train.comments, batch, epochs))
 
 
 def _steps(comments: int, batch: int, epochs: int) -> int:

@@ -7,7 +7,8 @@ from contract.exits import EXIT_CODES, OK
 from contract.result import Failure
 from contract.survey import Failed
 from contract.survey import State as Stored
-from launcher.jobs.objects import Complete, Deactivated, Job, JobFailed, Pod
+from launcher.jobs.job import Complete, Deactivated, Job, JobFailed
+from launcher.jobs.pod import Pod
 
 _DEADLINE = "DeadlineExceeded"
 _RAN_TOO_LONG = "DeactivatedDueToMaximumExecutionTimeExceeded"

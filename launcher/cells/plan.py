@@ -6,7 +6,7 @@ from typing import Literal
 
 from contract.survey import Done, Failed, Lost, Missing, Running, Stale, State
 from contract.task import Task
-from launcher.jobs.ends import Broken
+from launcher.cells.ends import Broken
 
 Action = Literal["reuse", "run", "stale", "failed", "running"]
 """reuse: done; run: nothing there; stale: a result of other settings, runs again; running: by somebody; failed."""

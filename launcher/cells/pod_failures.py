@@ -10,9 +10,7 @@ from contract.result import PodFailure, encode
 from contract.store import PODS, Store, pod_failure_key
 from contract.survey import Done
 from contract.task import Task
-from launcher.cells.view import Row
-from launcher.command_line.talk import say
-from launcher.jobs.ends import (
+from launcher.cells.ends import (
     TOO_LONG,
     Broken,
     has_own_failure,
@@ -21,7 +19,10 @@ from launcher.jobs.ends import (
     known_failure,
     pod_end,
 )
-from launcher.jobs.objects import Job, Pod
+from launcher.cells.view import Row
+from launcher.command_line.talk import say
+from launcher.jobs.job import Job
+from launcher.jobs.pod import Pod
 
 _WRITERS = 16
 

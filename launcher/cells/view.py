@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from contract.survey import Done, Failed, Lost, Missing, Running, Stale
 from contract.survey import State as Stored
 from contract.task import Task
-from launcher.jobs.ends import Broken, is_on_lost_node, job_end, pod_end
+from launcher.cells.ends import Broken, is_on_lost_node, job_end, pod_end
+from launcher.jobs.job import InQueue, Job
 from launcher.jobs.nodes import GPU
-from launcher.jobs.objects import InQueue, Job, Pod
+from launcher.jobs.pod import Pod
 
 _CANNOT_PULL = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"}
 _BEING_PREPARED = {"", "ContainerCreating", "PodInitializing"}

@@ -7,7 +7,7 @@ from typing import Literal
 
 from contract.result import Success
 from contract.task import Task
-from launcher.cells.work import Work, work_behind, work_of
+from launcher.cells.effort import Effort, effort_behind, effort_of
 from launcher.estimates.range import Range, united
 from launcher.estimates.speeds import Device, assumed_seconds, assumed_training_seconds
 
@@ -34,7 +34,7 @@ class Finished:
     """A finished cell, cut down to what tells how long others take."""
 
     cell_id: str
-    work: Work
+    effort: Effort
     seconds: float
     training_seconds: float
     trained_share: float
@@ -46,7 +46,7 @@ class Finished:
         training = success.training
         return cls(
             success.cell.id,
-            work_behind(success),
+            effort_behind(success),
             success.provenance.seconds,
             success.seconds.get("training", 0.0),
             training.last_step / training.planned_steps,
@@ -59,49 +59,49 @@ class Estimator:
     def __init__(self, finished: Sequence[Finished], device: Device) -> None:
         self._finished = finished
         self._device = device
-        self._known: dict[Work, CellEstimate] = {}
+        self._known: dict[Effort, CellEstimate] = {}
 
     def __call__(self, task: Task) -> CellEstimate:
         """What the cell takes if one attempt trains it."""
-        work = work_of(task)
-        if work not in self._known:
-            self._known[work] = self._estimate(work)
-        return self._known[work]
+        effort = effort_of(task)
+        if effort not in self._known:
+            self._known[effort] = self._estimate(effort)
+        return self._known[effort]
 
-    def _estimate(self, work: Work) -> CellEstimate:
-        if same_model := [each for each in self._finished if each.work.kind == work.kind]:
-            return _by_nearest(work, same_model, _by_size, _SAME_MODEL_WITHIN)
+    def _estimate(self, effort: Effort) -> CellEstimate:
+        if same_model := [each for each in self._finished if each.effort.kind == effort.kind]:
+            return _by_nearest(effort, same_model, _by_size, _SAME_MODEL_WITHIN)
         if self._finished:
-            return _by_nearest(work, self._finished, self._by_table, _OTHER_MODEL_WITHIN)
-        return CellEstimate(assumed_seconds(work, self._device), "assumed", None)
+            return _by_nearest(effort, self._finished, self._by_table, _OTHER_MODEL_WITHIN)
+        return CellEstimate(assumed_seconds(effort, self._device), "assumed", None)
 
-    def _by_table(self, work: Work, other: Work) -> Range:
+    def _by_table(self, effort: Effort, other: Effort) -> Range:
         """Of two models only the table knows; how fast the machine is cancels out."""
-        ours, theirs = (assumed_training_seconds(each, self._device).expected for each in (work, other))
+        ours, theirs = (assumed_training_seconds(each, self._device).expected for each in (effort, other))
         return Range.of(ours / theirs)
 
 
-Ratio = Callable[[Work, Work], Range]
+Ratio = Callable[[Effort, Effort], Range]
 """How many times as long the training of the first takes as that of the second."""
 
 
-def _by_size(work: Work, other: Work) -> Range:
+def _by_size(effort: Effort, other: Effort) -> Range:
     """A small batch takes as long as its operations are sent off, a large one as long as its comments take.
 
     Where batches are equal both say the same.
     """
-    by_steps, by_comments = work.steps / other.steps, work.comments / other.comments
+    by_steps, by_comments = effort.steps / other.steps, effort.comments / other.comments
     low, high = sorted((by_steps, by_comments))
     return Range(low, sqrt(low * high), high)
 
 
-def _by_nearest(work: Work, finished: Sequence[Finished], ratio: Ratio, within: float) -> CellEstimate:
-    ratios = [(ratio(work, each.work), each) for each in finished]
+def _by_nearest(effort: Effort, finished: Sequence[Finished], ratio: Ratio, within: float) -> CellEstimate:
+    ratios = [(ratio(effort, each.effort), each) for each in finished]
     nearest = min(map(_distance, ratios))
     chosen = [(found, each) for found, each in ratios if _distance((found, each)) <= nearest + _ALMOST]
     seconds = united([_scaled(each, found) for found, each in chosen])
     like = chosen[0][1]
-    if (like.work.kind, like.work.comments, like.work.steps) == (work.kind, work.comments, work.steps):
+    if like.effort == effort:
         return CellEstimate(seconds.widened(_MEASURED_WITHIN), "measured", like.cell_id)
     return CellEstimate(seconds.widened(within), "scaled", like.cell_id)
 

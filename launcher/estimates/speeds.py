@@ -7,7 +7,7 @@ what it says of GPUs is assumed, with bounds as wide as that deserves: docs/deci
 from dataclasses import dataclass
 from typing import Literal
 
-from launcher.cells.work import Kind, Work
+from launcher.cells.effort import Effort, Kind
 from launcher.estimates.range import Range
 
 Device = Literal["gpu", "cpu"]
@@ -56,16 +56,16 @@ _FLOPS_PER_TOKEN_AND_PARAMETER = 4
 """Two forward, and two back to the activations: frozen weights get no gradient (Kaplan et al. 2020, section 2.1)."""
 
 
-def assumed_seconds(work: Work, device: Device) -> Range:
+def assumed_seconds(effort: Effort, device: Device) -> Range:
     """Of a whole cell."""
-    return assumed_training_seconds(work, device) + _MACHINES[device].other_seconds
+    return assumed_training_seconds(effort, device) + _MACHINES[device].other_seconds
 
 
-def assumed_training_seconds(work: Work, device: Device) -> Range:
+def assumed_training_seconds(effort: Effort, device: Device) -> Range:
     """Of its training alone, evaluations included."""
-    shape, machine = _shape(work.kind), _MACHINES[device]
-    operations = work.steps * shape.operations
-    flops = work.comments * _TOKENS_PER_COMMENT * shape.parameters * _FLOPS_PER_TOKEN_AND_PARAMETER
+    shape, machine = _shape(effort.kind), _MACHINES[device]
+    operations = effort.steps * shape.operations
+    flops = effort.comments * _TOKENS_PER_COMMENT * shape.parameters * _FLOPS_PER_TOKEN_AND_PARAMETER
     return machine.operation_seconds * operations + machine.flop_seconds * flops
 
 

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from launcher.jobs.objects import Content, Job, differences, image_of
+from launcher.jobs.content import Content
+from launcher.jobs.job import Job, differences, image_of
 
 
 @dataclass(frozen=True)

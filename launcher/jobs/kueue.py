@@ -7,12 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
-from launcher.jobs.objects import Deactivated, InQueue, Job
+from launcher.jobs.content import Content
+from launcher.jobs.job import Deactivated, InQueue, Job
 from launcher.jobs.quantity import amount
 
-GROUP = "kueue.x-k8s.io"
 _UNREAD = "why is not to be seen: no right to list Kueue's workloads, or no Kueue"
 _NO_WORKLOAD = "Kueue has not taken it up: it does not run, or has no priority class of that name"
 _UNTRIED = "waits its turn"
@@ -21,8 +20,6 @@ _NEVER = frozenset({"Inadmissible", "Misconfigured", "Suspended", "ExceedsMaxQuo
 _BEHIND = frozenset({"PodsReadyTimeout", "AdmissionCheck"})
 """Evictions after which age counts anew."""
 _ADMITTED = "admitted, about to start"
-
-Content = Mapping[str, Any]
 
 
 @dataclass(frozen=True)

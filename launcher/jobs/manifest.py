@@ -26,7 +26,8 @@ PREFIX = "emotion-grid"
 RUN_LABEL = f"{PREFIX}/run"
 CELL_LABEL = f"{PREFIX}/cell"
 OWNER_LABEL = f"{PREFIX}/owner"
-QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
+KUEUE_GROUP = "kueue.x-k8s.io"
+QUEUE_LABEL = f"{KUEUE_GROUP}/queue-name"
 FINGERPRINT_ANNOTATION = f"{PREFIX}/fingerprint"
 """Two Jobs of one name ask for the same exactly if it is equal (Task.fingerprint)."""
 IMAGE_ANNOTATION = f"{PREFIX}/image"
@@ -135,8 +136,8 @@ def _queue_labels(options: JobOptions) -> dict[str, str]:
     """
     if options.queue is None:
         return {}
-    priority = {"kueue.x-k8s.io/priority-class": options.priority} if options.priority else {}
-    longest = {"kueue.x-k8s.io/max-exec-time-seconds": str(options.job_deadline_seconds)}
+    priority = {f"{KUEUE_GROUP}/priority-class": options.priority} if options.priority else {}
+    longest = {f"{KUEUE_GROUP}/max-exec-time-seconds": str(options.job_deadline_seconds)}
     return {QUEUE_LABEL: options.queue} | priority | longest
 
 

@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlencode
 
 from contract.exits import ProgramError
 from launcher.command_line.settings import ClusterSettings
-from launcher.jobs.objects import Content
+from launcher.jobs.content import Content
 from launcher.servers.answers import Call, ClusterFailed, NoCluster, Refusal, as_error, read_object, read_refusal
 from launcher.servers.connection import first_cause, in_words, proxy_for, proxy_headers, without_credentials
 from launcher.servers.pace import OUTAGE_SECONDS, TRIES, Throttle, delay_seconds

@@ -8,10 +8,12 @@ from urllib.parse import quote
 
 from launcher.command_line.settings import ClusterSettings
 from launcher.jobs import kueue
+from launcher.jobs.content import Content
 from launcher.jobs.creation import Created, Creation, judge
-from launcher.jobs.manifest import CONTAINER, OWNER_LABEL, RUN_LABEL
+from launcher.jobs.job import Job, read_job
+from launcher.jobs.manifest import CONTAINER, KUEUE_GROUP, OWNER_LABEL, RUN_LABEL
 from launcher.jobs.nodes import Node, read_node
-from launcher.jobs.objects import Content, Job, Pod, read_job, read_pod
+from launcher.jobs.pod import Pod, read_pod
 from launcher.servers.answers import ClusterFailed, NoAccess, Refusal, no_namespace
 from launcher.servers.api_server import METADATA, ApiServer, Request
 from launcher.servers.pace import TRIES
@@ -26,7 +28,7 @@ _HIDDEN = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
 _NODES = "/api/v1/nodes"
 _WHO = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 _MAY = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
-_KUEUE = f"/apis/{kueue.GROUP}/v1beta2"
+_KUEUE = f"/apis/{KUEUE_GROUP}/v1beta2"
 
 
 class Cluster:
@@ -132,17 +134,17 @@ class Cluster:
 
     def local_queue(self, name: str) -> kueue.LocalQueue | Unseen:
         """Kueue's queue of this name in the namespace."""
-        asked = {"namespace": self.namespace, "group": kueue.GROUP, "resource": "localqueues"}
+        asked = {"namespace": self.namespace, "group": KUEUE_GROUP, "resource": "localqueues"}
         return self._look(asked, name, f"{self._kueue}/localqueues/{quote(name)}", kueue.read_local_queue)
 
     def cluster_queue(self, name: str) -> kueue.ClusterQueue | Unseen:
         """Kueue's queue of this name for all namespaces."""
-        asked = {"group": kueue.GROUP, "resource": "clusterqueues"}
+        asked = {"group": KUEUE_GROUP, "resource": "clusterqueues"}
         return self._look(asked, name, f"{_KUEUE}/clusterqueues/{quote(name)}", kueue.read_cluster_queue)
 
     def has_priority_class(self, name: str) -> bool | None:
         """Whether Kueue has the WorkloadPriorityClass; None where we may not look."""
-        asked = {"group": kueue.GROUP, "resource": "workloadpriorityclasses"}
+        asked = {"group": KUEUE_GROUP, "resource": "workloadpriorityclasses"}
         return _presence(self._look(asked, name, f"{_KUEUE}/workloadpriorityclasses/{quote(name)}", bool))
 
     def _has(self, resource: str, name: str, path: str) -> bool | None:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from contract.result import Progress
 from contract.survey import Done, Failed, Lost, Missing, Running, Stale
 from contract.task import Task
+from launcher.cells.ends import Broken
 from launcher.cells.view import (
     Ending,
     Held,
@@ -22,8 +23,7 @@ from launcher.cells.view import (
     Suspended,
 )
 from launcher.costs.review import Review
-from launcher.jobs.ends import Broken
-from launcher.jobs.objects import InQueue
+from launcher.jobs.job import InQueue
 from launcher.show.reviews import review_document
 from launcher.show.words import Cells, duration, table
 

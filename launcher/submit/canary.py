@@ -17,9 +17,9 @@ from contract.explain import one_line
 from contract.store import Store, held_key
 from contract.survey import Done, Missing, Running
 from contract.task import Task
+from launcher.cells.effort import comments_to_train
 from launcher.cells.plan import Step
 from launcher.cells.view import Held, Row, is_final
-from launcher.cells.work import comments_to_train
 from launcher.command_line.job_options import JobOptions
 
 

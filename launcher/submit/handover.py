@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 from contract.exits import BadInput, ProgramError
 from launcher.command_line.talk import say
 from launcher.jobs.creation import Conflict, Created, Creation, Exists, Terminating, judge
+from launcher.jobs.job import Complete, Deactivated, Job, JobFailed
 from launcher.jobs.manifest import CELL_LABEL
-from launcher.jobs.objects import Complete, Deactivated, Job, JobFailed
 from launcher.servers.answers import ClusterFailed, NoAccess, NoCluster
 from launcher.servers.cluster import Cluster
 
@@ -33,8 +33,8 @@ class Refused:
 
 
 @dataclass(frozen=True)
-class Met:
-    """A Job that was to be made, and what became of that."""
+class Answer:
+    """What the API server said to a Job that was to be made."""
 
     cell: str
     job: str
@@ -43,15 +43,15 @@ class Met:
 
 @dataclass(frozen=True)
 class HandedOver:
-    """What became of the Jobs, in order, and the error after which no other was begun."""
+    """The answers, in the order of the Jobs, and the error after which no other was begun."""
 
-    met: list[Met]
+    answers: list[Answer]
     error: ProgramError | None
 
     @property
     def there(self) -> int:
         """How many of them the cluster has."""
-        return sum(isinstance(each.creation, Created | Exists) for each in self.met)
+        return sum(isinstance(each.creation, Created | Exists) for each in self.answers)
 
 
 def hand_over(cluster: Cluster, orders: Sequence[Order], found: Sequence[Job] = ()) -> HandedOver:
@@ -60,19 +60,19 @@ def hand_over(cluster: Cluster, orders: Sequence[Order], found: Sequence[Job] = 
     Those `found` stay, but for the ones that ended, which are made anew: the caller saw that they brought no result.
     """
     there = {job.name: job for job in found}
-    met: list[Met] = []
+    answers: list[Answer] = []
     try:
-        for _, made in _each(lambda order: _make(cluster, order(), there), orders, cluster):
-            say(_line(made))
-            met.append(made)
+        for _, answer in _each(lambda order: _make(cluster, order(), there), orders, cluster):
+            say(_line(answer))
+            answers.append(answer)
     except ProgramError as error:
-        return HandedOver(met, error)
-    return HandedOver(met, None)
+        return HandedOver(answers, error)
+    return HandedOver(answers, None)
 
 
-def rehearse(cluster: Cluster, manifests: Sequence[Manifest]) -> list[Met]:
+def rehearse(cluster: Cluster, manifests: Sequence[Manifest]) -> list[Answer]:
     """What the API server would say to each Job, in order; nothing is made. It counts no quota in a dry run."""
-    return [met for _, met in _each(lambda manifest: _rehearse(cluster, manifest), manifests, cluster)]
+    return [answer for _, answer in _each(lambda manifest: _rehearse(cluster, manifest), manifests, cluster)]
 
 
 def delete(cluster: Cluster, jobs: Sequence[Job]) -> list[Job]:
@@ -101,22 +101,22 @@ def _each(act: Callable[[Item], T], items: Sequence[Item], cluster: Cluster) -> 
         raise error
 
 
-def _rehearse(cluster: Cluster, manifest: Manifest) -> Met:
+def _rehearse(cluster: Cluster, manifest: Manifest) -> Answer:
     try:
-        return _met(manifest, cluster.create(manifest, dry_run=True))
+        return _answer(manifest, cluster.create(manifest, dry_run=True))
     except (NoCluster, NoAccess):  # of no Job more than of the others
         raise
     except BadInput as error:
-        return _met(manifest, Refused(str(error)))
+        return _answer(manifest, Refused(str(error)))
 
 
-def _met(manifest: Manifest, creation: Creation | Refused) -> Met:
+def _answer(manifest: Manifest, creation: Creation | Refused) -> Answer:
     metadata = manifest["metadata"]
-    return Met(metadata["labels"][CELL_LABEL], metadata["name"], creation)
+    return Answer(metadata["labels"][CELL_LABEL], metadata["name"], creation)
 
 
-def _make(cluster: Cluster, manifest: Manifest, there: Mapping[str, Job]) -> Met:
-    return _met(manifest, _created(cluster, manifest, there.get(manifest["metadata"]["name"])))
+def _make(cluster: Cluster, manifest: Manifest, there: Mapping[str, Job]) -> Answer:
+    return _answer(manifest, _created(cluster, manifest, there.get(manifest["metadata"]["name"])))
 
 
 def _created(cluster: Cluster, manifest: Manifest, found: Job | None) -> Creation:
@@ -171,19 +171,20 @@ def expected_outcome(creation: Creation | Refused) -> tuple[str, str]:
             return outcome(creation)
 
 
-def check(handed: HandedOver) -> None:
+def raise_for_failure(handed: HandedOver) -> None:
     """Raises its error, BadInput for Jobs of somebody else, ClusterFailed for those that would not go."""
     if handed.error is not None:
         raise handed.error
-    for met in handed.met:
-        word, words = outcome(met.creation)
-        if isinstance(met.creation, Conflict):
-            if_yours = f", or cancel it (--owner {owner}) if it is yours" if (owner := met.creation.job.owner) else ""
-            raise BadInput(f"Job {met.job}: {words}; choose another name with --run{if_yours}")
-        if isinstance(met.creation, Terminating):
-            raise ClusterFailed(f"Job {met.job} is {word}: {words}; submit again")
+    for answer in handed.answers:
+        word, words = outcome(answer.creation)
+        match answer.creation:
+            case Conflict(Job(owner=owner)):
+                if_yours = f", or cancel it (--owner {owner}) if it is yours" if owner else ""
+                raise BadInput(f"Job {answer.job}: {words}; choose another name with --run{if_yours}")
+            case Terminating():
+                raise ClusterFailed(f"Job {answer.job} is {word}: {words}; submit again")
 
 
-def _line(met: Met) -> str:
-    word, words = outcome(met.creation)
-    return f"{word:<8} {met.job}{': ' if words else ''}{words}"
+def _line(answer: Answer) -> str:
+    word, words = outcome(answer.creation)
+    return f"{word:<8} {answer.job}{': ' if words else ''}{words}"

@@ -8,7 +8,7 @@ from launcher.command_line.request import refuse_other_numerics
 from launcher.jobs.manifest import job_manifest
 from launcher.servers.cluster import Cluster
 from launcher.submit.canary import HoldRecord
-from launcher.submit.handover import check, hand_over
+from launcher.submit.handover import hand_over, raise_for_failure
 
 
 def release(cluster: Cluster, record: HoldRecord, rows: Sequence[Row]) -> None:
@@ -26,5 +26,5 @@ def release(cluster: Cluster, record: HoldRecord, rows: Sequence[Row]) -> None:
         for cell in hold.cells
         if cell in free
     ]
-    check(hand_over(cluster, orders))
+    raise_for_failure(hand_over(cluster, orders))
     record.let_go(free)

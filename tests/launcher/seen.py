@@ -3,7 +3,8 @@
 from datetime import UTC, datetime
 
 from contract.survey import Failed
-from launcher.jobs.objects import Job, Pod
+from launcher.jobs.job import Job
+from launcher.jobs.pod import Pod
 from tests.factories import failure, task
 
 ASKED = task("s3://results")

@@ -4,11 +4,11 @@ import pytest
 
 from contract.store import open_store
 from contract.survey import Done, Failed, Lost, Missing, Running, Stale
+from launcher.cells.ends import NO_RESULT
 from launcher.cells.plan import plan
 from launcher.cells.view import Held, Queued, Row, Started, is_final, join
 from launcher.command_line.job_options import JobOptions, ModelOptions
 from launcher.command_line.request import find_cell
-from launcher.jobs.ends import NO_RESULT
 from launcher.submit.canary import Hold, HoldRecord, Holds, as_held, behind_canaries
 from tests.factories import failure, progress, publish, success, task
 from tests.launcher.program import Launcher

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from contract.cell import MODELS
 from contract.task import Task
-from launcher.cells.work import work_behind, work_of
+from launcher.cells.effort import effort_behind, effort_of
 from launcher.estimates.estimate import Estimator, Finished
 from tests.factories import success, task
 
@@ -100,4 +100,4 @@ def test_bounds_lie_around_what_is_expected(measured: list[tuple[int, str, float
 @pytest.mark.parametrize("epochs", [1, 5])
 def test_a_finished_cell_was_the_work_that_it_was_going_to_be(samples: int, epochs: int):
     of = bert(samples, epochs=epochs, gradient_accumulation_steps=2)
-    assert work_behind(success(of)) == work_of(of)
+    assert effort_behind(success(of)) == effort_of(of)

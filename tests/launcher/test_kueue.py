@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract.survey import Done, Missing
+from launcher.cells.ends import TOO_LONG, Broken
 from launcher.cells.view import Stuck, Suspended, join
 from launcher.command_line.job_options import JobOptions, ModelOptions
 from launcher.costs.places import on_cluster, within_quota
-from launcher.jobs.ends import TOO_LONG, Broken
+from launcher.jobs.job import Complete, Deactivated, InQueue
 from launcher.jobs.kueue import ClusterQueue, LocalQueue, Workload, read_cluster_queue, read_workload, with_waits
 from launcher.jobs.manifest import load_template
-from launcher.jobs.objects import Complete, Deactivated, InQueue
 from launcher.preflight.checks import Verdict
 from launcher.preflight.queue_checks import local_queue_check, quota_check
 from launcher.servers.unseen import Unseen

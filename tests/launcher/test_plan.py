@@ -46,7 +46,7 @@ def test_of_a_large_grid_few_results_are_read_and_of_each_size_some(tmp_path: Pa
     missing = cells("bert", 4000)
     found = gather(plan([*finished, *missing], [*[Done()] * 500, Missing()]), store, "cpu")
     assert len(found) == len(store.asked) == 48
-    assert {each.work.comments for each in found} >= {5 * 20, 5 * 2000}
+    assert {each.effort.comments for each in found} >= {5 * 20, 5 * 2000}
 
 
 def test_cells_of_another_run_tell_where_the_grid_has_none(tmp_path: Path):
@@ -56,7 +56,7 @@ def test_cells_of_another_run_tell_where_the_grid_has_none(tmp_path: Path):
         publish(store, success(each))
     others = [task(cell={"model": "bert", "labels": 2, "samples": 800, "seed": 9})]
     found = gather(plan(others, [Missing()]), store, "cpu")
-    assert {each.work.comments for each in found} == {4000, 8000}
+    assert {each.effort.comments for each in found} == {4000, 8000}
     assert store.asked[0] == f"{RESULTS}bert-"
 
 

@@ -10,7 +10,8 @@ from contract.store import PODS, Store, open_store
 from contract.survey import Done, Failed, Lost, Missing, State, survey
 from launcher.cells.pod_failures import Keeper, pod_failures
 from launcher.cells.view import Row, join
-from launcher.jobs.objects import Complete, Disruption, Exited, Job, JobFailed, Pod
+from launcher.jobs.job import Complete, Job, JobFailed
+from launcher.jobs.pod import Disruption, Exited, Pod
 from tests.factories import failure, progress, publish
 from tests.launcher.seen import ASKED, JOB, NOW, POD, own
 

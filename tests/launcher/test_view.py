@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract.survey import Done, Failed, Lost, Missing, Running, Stale
+from launcher.cells.ends import Broken
 from launcher.cells.view import Ending, Stuck, in_words, is_final, join
-from launcher.jobs.ends import Broken
-from launcher.jobs.objects import Complete, Disruption, Exited, Job, JobFailed, Pod, Waiting, read_job, read_pod
+from launcher.jobs.job import Complete, Job, JobFailed, read_job
+from launcher.jobs.pod import Disruption, Exited, Pod, Waiting, read_pod
 from launcher.show.states import Word, status_of
 from tests.factories import failure, pod_failure, progress
 from tests.launcher.seen import ASKED, JOB, NOW, POD, own

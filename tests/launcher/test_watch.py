@@ -19,10 +19,10 @@ from hypothesis import strategies as st
 
 from contract.store import open_store
 from contract.survey import Done, Failed, Missing, Running
+from launcher.cells.ends import Broken
 from launcher.cells.view import Held, Pending, Queued, Row, Stuck
 from launcher.costs.forecast import Remaining
 from launcher.estimates.range import NOTHING, Range
-from launcher.jobs.ends import Broken
 from launcher.show.screen import picture
 from launcher.show.states import Word, status_of
 from launcher.show.waiting import Lines

@@ -8,7 +8,7 @@ from contract.store import Store
 from launcher.command_line import request
 from launcher.command_line.settings import cluster_settings
 from launcher.command_line.talk import confirmed, out, print_json, say
-from launcher.jobs.objects import Job
+from launcher.jobs.job import Job
 from launcher.servers.cluster import Cluster
 from launcher.show.words import counted
 from launcher.submit.handover import delete

@@ -10,11 +10,11 @@ from contract.task import Task
 from launcher.command_line.job_options import JobOptions
 from launcher.command_line.settings import ClusterSettings, as_given
 from launcher.command_line.talk import out, print_json, say
+from launcher.jobs.job import Job
 from launcher.jobs.manifest import Template, job_manifest
-from launcher.jobs.objects import Job
 from launcher.servers.cluster import Cluster
 from launcher.show.words import counted
-from launcher.submit.handover import Met, Order, check, hand_over, outcome
+from launcher.submit.handover import Answer, Order, hand_over, outcome, raise_for_failure
 
 
 def refuse_too_many(tasks: Sequence[Task], settings: ClusterSettings, given: Mapping[str, Any]) -> None:
@@ -44,13 +44,13 @@ def make_jobs(
     found: Sequence[Job],
     held: Sequence[str] = (),
 ) -> None:
-    """Hand the orders over, and tell what became of each. Raises what `check` does."""
+    """Hand the orders over, and tell what became of each. Raises what `raise_for_failure` does."""
     handed = hand_over(cluster, orders, found)
-    print_jobs(args, run, cluster.namespace, handed.met, held)
+    print_jobs(args, run, cluster.namespace, handed.answers, held)
     jobs = counted(len(orders), "Job")
     if handed.there < len(orders):
         say(f"in namespace {cluster.namespace}: {handed.there} of {jobs} of run {run}")
-    check(handed)
+    raise_for_failure(handed)
     if not args.json:
         out(f"in namespace {cluster.namespace}: {jobs} of run {run}; see `status`")
         if held:
@@ -62,15 +62,15 @@ def print_jobs(
     args: argparse.Namespace,
     run: str,
     namespace: str,
-    made: Sequence[Met],
+    answers: Sequence[Answer],
     held: Sequence[str] = (),
 ) -> None:
     """For machines, unless what `wait` prints follows."""
     if args.json and not args.wait:
-        told = [job_document(each, *outcome(each.creation)) for each in made]
+        told = [job_document(each, *outcome(each.creation)) for each in answers]
         print_json({"run": run, "namespace": namespace, "jobs": told, "held": list(held)})
 
 
-def job_document(met: Met, word: str, words: str) -> dict[str, str]:
-    """What became of one, for machines."""
-    return {"cell": met.cell, "job": met.job, "outcome": word, "detail": words}
+def job_document(answer: Answer, word: str, words: str) -> dict[str, str]:
+    """An answer in words, for machines."""
+    return {"cell": answer.cell, "job": answer.job, "outcome": word, "detail": words}

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from contract.exits import OK, ExitCode
 from contract.store import Store
 from contract.survey import Failed, Lost
+from launcher.cells.ends import Broken
 from launcher.cells.submission import refuse_a_folder
 from launcher.cells.view import Held, Row, Stuck
 from launcher.command_line import request
 from launcher.command_line.settings import cluster_settings, job_options
 from launcher.command_line.talk import say
-from launcher.jobs.ends import Broken
 from launcher.jobs.manifest import load_template
 from launcher.servers.cluster import Cluster
 from launcher.show.states import status_of, totals

@@ -6,7 +6,7 @@ from launcher.cells.pod_failures import Keeper
 from launcher.cells.view import Row, join
 from launcher.command_line import request
 from launcher.command_line.talk import say
-from launcher.jobs.objects import Job
+from launcher.jobs.job import Job
 from launcher.servers.cluster import Cluster
 from launcher.submit.canary import HoldRecord, as_held
 

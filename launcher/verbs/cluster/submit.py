@@ -10,6 +10,7 @@ from contract.run import record_run
 from contract.store import Store
 from contract.survey import survey
 from contract.task import Task
+from launcher.cells.ends import Broken
 from launcher.cells.plan import Step, plan
 from launcher.cells.submission import Submission, prepare, refuse_a_folder
 from launcher.cells.view import join
@@ -18,9 +19,8 @@ from launcher.command_line.talk import confirmed, say
 from launcher.costs.places import cluster_places
 from launcher.costs.price import Price, price_plan, refuse_too_dear
 from launcher.costs.review import keep_expectation
-from launcher.jobs.ends import Broken
+from launcher.jobs.job import Job
 from launcher.jobs.manifest import load_template
-from launcher.jobs.objects import Job
 from launcher.preflight.needs import warn_of_missing
 from launcher.servers.cluster import Cluster
 from launcher.show.plans import plan_text

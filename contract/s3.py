@@ -15,9 +15,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 from uuid import uuid4
 
+from contract.digest import file_digest
 from contract.exits import BadInput, StoreFailed
 from contract.s3_errors import CONDITIONAL_WRITES, Misconfigured, code_of, is_mistake, reason
 from contract.store import Entry
@@ -61,9 +63,12 @@ class S3Store:
     to be the first, and the later one stays.
     """
 
-    def __init__(self, bucket: str, prefix: str, tries: int = TRIES, *, unsafe: bool = False) -> None:
+    def __init__(
+        self, bucket: str, prefix: str, tries: int = TRIES, *, unsafe: bool = False, setting: str = "RESULTS_URI"
+    ) -> None:
         self.uri = f"s3://{bucket}/{prefix}".rstrip("/")
         self.unsafe = unsafe
+        self._setting = setting
         self._bucket = bucket
         self._prefix = f"{prefix}/" if prefix else ""
         self._has_answered = False
@@ -84,7 +89,7 @@ class S3Store:
             self.delete(key)
         if not once or again:
             raise BadInput(
-                f"RESULTS_URI={self.uri} ignores If-None-Match: two attempts could overwrite each other's result; "
+                f"{self._setting}={self.uri} ignores If-None-Match: two attempts could overwrite each other's result; "
                 f"{CONDITIONAL_WRITES}"
             )
 
@@ -104,9 +109,31 @@ class S3Store:
         """Write over what was there."""
         with self._translated("write", key):
             if len(data) > _PART_BYTES:
-                self._put_in_parts(key, data)
+                self._put_in_parts(key, io.BytesIO(data), _sha256(data).hex())
             else:
                 self._put_whole(key, data)
+
+    def upload(self, key: str, path: Path) -> None:
+        """The same with a file's content. Raises OSError when it cannot be read."""
+        sha256 = file_digest(path)
+        with path.open("rb") as stream, self._translated("write", key):
+            self._put_in_parts(key, stream, sha256)
+
+    def download(self, key: str, path: Path) -> bool:
+        """Into a file, several parts at a time."""
+        from boto3.exceptions import RetriesExceededError
+        from botocore.exceptions import ClientError
+
+        with self._translated("read", key):
+            try:
+                self._client.download_file(self._bucket, self._prefix + key, str(path), Config=_in_parts())
+            except ClientError as error:
+                if code_of(error) in _ABSENT:
+                    return False
+                raise
+            except RetriesExceededError as error:
+                raise error.last_exception from error
+        return True
 
     def get(self, key: str) -> bytes | None:
         """The bytes as they are stored, or None.
@@ -190,17 +217,16 @@ class S3Store:
             **condition,
         )
 
-    def _put_in_parts(self, key: str, data: bytes) -> None:
-        from boto3.s3.transfer import TransferConfig
+    def _put_in_parts(self, key: str, stream: BinaryIO, sha256: str) -> None:
         from botocore.exceptions import ClientError
 
-        metadata = {_SHA256: _sha256(data).hex()}
+        metadata = {_SHA256: sha256}
         try:
             self._client.upload_fileobj(
-                io.BytesIO(data),
+                stream,
                 **self._at(key),
                 ExtraArgs={"ChecksumAlgorithm": "SHA256", "Metadata": metadata},
-                Config=TransferConfig(multipart_threshold=_PART_BYTES, multipart_chunksize=_PART_BYTES),
+                Config=_in_parts(),
             )
         except ClientError as error:
             # Where the answer to its completion was lost, the upload is no more when it is completed again.
@@ -244,7 +270,7 @@ class S3Store:
             raise self._misconfigured(error) from error
 
     def _misconfigured(self, error: BaseException) -> Misconfigured:
-        return Misconfigured(f"RESULTS_URI={self.uri}: {reason(error)}")
+        return Misconfigured(f"{self._setting}={self.uri}: {reason(error)}")
 
 
 def _connect(tries: int) -> Any:
@@ -268,6 +294,12 @@ def _connect(tries: int) -> Any:
     client = boto3.Session(botocore_session=session).client("s3", config=config)
     client.meta.events.register("needs-retry.s3", _pause_if_spoilt(tries))
     return client
+
+
+def _in_parts() -> Any:
+    from boto3.s3.transfer import TransferConfig
+
+    return TransferConfig(multipart_threshold=_PART_BYTES, multipart_chunksize=_PART_BYTES)
 
 
 def _pause_if_spoilt(tries: int) -> Callable[..., float | None]:

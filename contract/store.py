@@ -12,14 +12,16 @@ held/<run>/<namespace>/<owner>.json                      cells whose Jobs wait f
 
 import errno
 import hashlib
+import io
 import os
+import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
@@ -195,37 +197,43 @@ class Store(Reader, Protocol):
     def put(self, key: str, data: bytes) -> None:
         """Write whole or not at all, over what was there."""
 
+    def upload(self, key: str, path: Path) -> None:
+        """The same with the content of a file, which need not fit into memory."""
+
+    def download(self, key: str, path: Path) -> bool:
+        """Write the bytes into a file; False when nothing is there. Whether they are whole is the caller's to check."""
+
     def delete(self, key: str) -> None:
         """Remove it; nothing there is no failure."""
 
 
-def open_store(uri: str, tries: int | None = None, *, unsafe: bool = False) -> Store:
+def open_store(uri: str, tries: int | None = None, *, unsafe: bool = False, setting: str = "RESULTS_URI") -> Store:
     """The store at `/path`, `file:///path` or `s3://bucket/prefix`. Raises BadInput for anything else.
 
     `tries` of a request to a bucket before it counts as failed; None is as many as a moment's outage takes. `unsafe`
-    lets a bucket be used whose store has no conditional writes.
+    lets a bucket be used whose store has no conditional writes. `setting` is what errors call the place.
     """
-    shown = f"RESULTS_URI={redacted_uri(uri)!r}"
+    shown = f"{setting}={redacted_uri(uri)!r}"
     try:
         parts = urlsplit(uri)
     except ValueError as error:
         raise BadInput(f"{shown} is neither a folder nor a URI") from error
     match parts.scheme:
         case "" if uri:
-            return DirStore(Path(uri))
+            return DirStore(Path(uri), setting)
         case "file" if parts.query or parts.fragment:
             raise BadInput(f"{shown}: write ? and # in the name of a folder as %3F and %23")
         case "file" if parts.netloc in ("", "localhost") and parts.path.startswith("/"):
-            return DirStore(Path(unquote(parts.path)))
+            return DirStore(Path(unquote(parts.path)), setting)
         case "s3" if {":", "@"} & set(parts.netloc):
             raise BadInput(
-                "RESULTS_URI=s3://...: only a bucket's name may stand before the first /; credentials and endpoint are "
+                f"{setting}=s3://...: only a bucket's name may stand before the first /; credentials and endpoint are "
                 "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_ENDPOINT_URL"
             )
         case "s3" if parts.netloc and not parts.query and not parts.fragment:
             from contract.s3 import TRIES, S3Store
 
-            return S3Store(parts.netloc, parts.path.strip("/"), tries or TRIES, unsafe=unsafe)
+            return S3Store(parts.netloc, parts.path.strip("/"), tries or TRIES, unsafe=unsafe, setting=setting)
         case _:
             raise BadInput(f"{shown} is neither a folder nor file:///path nor s3://bucket/prefix")
 
@@ -235,8 +243,9 @@ class DirStore:
 
     unsafe = False
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, setting: str = "RESULTS_URI") -> None:
         self.root = root.absolute()
+        self._setting = setting
         self.uri = str(self.root)
 
     def check_writable(self) -> None:
@@ -246,12 +255,12 @@ class DirStore:
             self.publish(probe, b"probe")
             (self.root / probe).unlink()
         except (StoreFailed, OSError) as error:
-            words = f"RESULTS_URI={self.uri} is not writable: {error}; mend the folder's rights, or choose another"
+            words = f"{self._setting}={self.uri} is not writable: {error}; mend the folder's rights, or choose another"
             raise BadInput(words) from error
 
     def publish(self, key: str, data: bytes) -> bool:
         """Write once; False when somebody was first."""
-        with self._written_aside(key, data) as aside:
+        with self._written_aside(key, io.BytesIO(data)) as aside:
             try:
                 os.link(aside, self.root / key)
             except FileExistsError:
@@ -262,9 +271,27 @@ class DirStore:
 
     def put(self, key: str, data: bytes) -> None:
         """Write over what was there."""
-        with self._written_aside(key, data) as aside:
+        self._put(key, io.BytesIO(data))
+
+    def upload(self, key: str, path: Path) -> None:
+        """The same with a file's content. Raises OSError when it cannot be read."""
+        with path.open("rb") as stream:
+            self._put(key, stream)
+
+    def _put(self, key: str, stream: BinaryIO) -> None:
+        with self._written_aside(key, stream) as aside:
             os.replace(aside, self.root / key)
             _sync_folder(aside.parent)
+
+    def download(self, key: str, path: Path) -> bool:
+        """Into a file."""
+        try:
+            if not (self.root / key).is_file():
+                return False
+            shutil.copyfile(self.root / key, path)
+        except OSError as error:
+            raise StoreFailed(f"cannot copy {self.root / key} to {path}: {error.strerror}") from error
+        return True
 
     def get(self, key: str) -> bytes | None:
         """The bytes, or None."""
@@ -302,13 +329,13 @@ class DirStore:
             raise StoreFailed(f"cannot delete {self.root / key}: {error.strerror}") from error
 
     @contextmanager
-    def _written_aside(self, key: str, data: bytes) -> Iterator[Path]:
+    def _written_aside(self, key: str, source: BinaryIO) -> Iterator[Path]:
         target = self.root / key
         aside = target.parent / f"{_UNFINISHED}{uuid4().hex}"  # tempfile's would be readable by this user alone
         try:
             _make_folder(target.parent)
             with aside.open("xb") as stream:
-                stream.write(data)
+                shutil.copyfileobj(source, stream)
                 stream.flush()
                 os.fsync(stream.fileno())
             yield aside

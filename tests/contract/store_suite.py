@@ -1,11 +1,14 @@
 """The promises of every kind of store. A subclass brings the fixture `store`: an empty one of its kind."""
 
+import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
+from contract.exits import StoreFailed
 from contract.store import Store, open_store
 
 
@@ -38,6 +41,26 @@ class StoreSuite:
         store.put("put", data)
         assert store.publish("published", data)
         assert store.get("put") == store.get("published") == data
+
+    def test_a_file_comes_back_as_it_was(self, store: Store, tmp_path: Path):
+        """In one part, in several, and over what was there."""
+        source, target = tmp_path / "source", tmp_path / "target"
+        for size in (40 * 2**20, 0, 1000):
+            source.write_bytes(random.Random(size).randbytes(size))
+            store.upload("w/model", source)
+            assert store.download("w/model", target)
+            assert target.read_bytes() == source.read_bytes()
+        assert store.get("w/model") == source.read_bytes()
+        assert list(store.list("")) == ["w/model"]
+
+    def test_a_file_of_nothing_is_told(self, store: Store, tmp_path: Path):
+        assert not store.download("w/model", tmp_path / "target")
+        assert not (tmp_path / "target").exists()
+
+    def test_a_target_that_cannot_be_written_is_a_failure_in_one_line(self, store: Store, tmp_path: Path):
+        store.put("w/model", b"x")
+        with pytest.raises(StoreFailed, match="No such file or directory"):
+            store.download("w/model", tmp_path / "no" / "folder" / "target")
 
     def test_nothing_there_is_none(self, store: Store):
         assert store.get("results/a/1.json") is None

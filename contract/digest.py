@@ -20,13 +20,18 @@ def file_digest(path: Path) -> str:
     if status.st_size < _REMEMBERED_FROM_BYTES:
         return _read(path)
     seen = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-    memory = _cache() / hashlib.sha256(f"{path.absolute()} {seen}".encode()).hexdigest()
+    memory = cache_folder("digests") / hashlib.sha256(f"{path.absolute()} {seen}".encode()).hexdigest()
     with suppress(OSError):
         return memory.read_text(encoding="ascii")
     digest = _read(path)
     with suppress(OSError):  # a read-only home costs time and nothing else
         _write(memory, digest)
     return digest
+
+
+def cache_folder(name: str) -> Path:
+    """Of this user on this machine; nothing in it is missed. It need not be there yet."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "emotion-grid" / name
 
 
 def _read(path: Path) -> str:
@@ -39,7 +44,3 @@ def _write(path: Path, text: str) -> None:
     aside = path.with_name(f".{uuid4().hex}")
     aside.write_text(text, encoding="ascii")
     os.replace(aside, path)
-
-
-def _cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "emotion-grid" / "digests"

@@ -25,7 +25,7 @@ INCOMPLETE = ExitCode(3, "incomplete", "the command worked; cells are missing or
 NON_FINITE_LOSS = ExitCode(10, "non-finite-loss", "the loss became NaN or infinite", retriable=False)
 OUT_OF_MEMORY = ExitCode(11, "out-of-memory", "the device ran out of memory", retriable=False)
 STORE_FAILED = ExitCode(12, "store-failed", "the results store refused a write or was full", retriable=True)
-SOURCE_UNAVAILABLE = ExitCode(13, "source-unavailable", "the hub did not deliver weights or corpus", retriable=True)
+SOURCE_UNAVAILABLE = ExitCode(13, "source-unavailable", "weights or corpus were not delivered", retriable=True)
 DEVICE_FAILED = ExitCode(14, "device-failed", "the GPU reported an error of its own", retriable=True)
 PREEMPTED = ExitCode(15, "preempted", "SIGTERM ended the cell before its result", retriable=True)
 
@@ -65,6 +65,6 @@ class StoreFailed(ProgramError):
 
 
 class SourceUnavailable(ProgramError):
-    """The hub did not deliver weights or corpus; nothing is wrong with the request."""
+    """Weights or corpus were not delivered, by the hub or by a bucket; nothing is wrong with the request."""
 
     exit_code = SOURCE_UNAVAILABLE

@@ -1,18 +1,21 @@
 """The identity of a corpus and of pretrained weights, as it enters a fingerprint.
 
-A hub source is known by its pinned commit, a folder by a hash of its files, a generated one by a version number.
+A hub source is known by its pinned commit, a folder by a hash of its files, a generated one by a version number, and
+what a prefetch copied (contract/inputs.py) by what its source was known by.
 """
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from contract.cell import MODELS
 from contract.digest import file_digest
-from contract.exits import BadInput
+from contract.exits import BadInput, StoreFailed
+from contract.inputs import PREFETCH, RECORD, Copy, find_copy, in_bucket, open_place
 from contract.task import Data, Model, Task
 
 DATASET_HUB_ID = "google-research-datasets/go_emotions"
@@ -33,7 +36,7 @@ def resolve(tasks: Sequence[Task]) -> list[Task]:
     """The tasks with both revisions filled in. Reads each folder once; raises BadInput where one cannot serve."""
     corpora = {data: _resolved(data, data_revision) for data in {task.data for task in tasks}}
     wanted = dict.fromkeys((task.model, task.cell.model) for task in tasks)
-    _refuse_absent(Path(model.weights) / name for model, name in wanted if _is_read(model))
+    _refuse_absent((model.weights, name) for model, name in wanted if _is_read(model))
     weights = {(model, name): _resolved(model, partial(weights_revision, name=name)) for model, name in wanted}
     return [
         task.model_copy(update={"data": corpora[task.data], "model": weights[task.model, task.cell.model]})
@@ -69,8 +72,11 @@ def data_revision(data: Data) -> str:
             return f"hub:{DATASET_HUB_ID}@{DATASET_HUB_REVISION}"
         case "synthetic":
             return f"synthetic:{SYNTHETIC_VERSION}"
+        case bucket if in_bucket(bucket):
+            return corpus_copy(bucket).revision
         case folder:
-            return _digest(corpus_files(Path(folder)))
+            where = Path(folder)
+            return _kept_revision(where) or _digest(corpus_files(where))
 
 
 def weights_revision(model: Model, name: str) -> str:
@@ -81,8 +87,46 @@ def weights_revision(model: Model, name: str) -> str:
             return f"hub:{spec.hub_id}@{spec.hub_revision}"
         case "random":
             return f"random:{RANDOM_WEIGHTS_VERSION}"
+        case bucket if in_bucket(bucket):
+            return weights_copy(bucket, name).revision
         case folder:
-            return _digest(_weight_files(Path(folder) / name))
+            where = Path(folder) / name
+            return _kept_revision(where) or _digest(weight_files(where))
+
+
+def weights_copy(place: str, name: str) -> Copy:
+    """The model's copy in a bucket. Raises BadInput where there is none."""
+    _refuse_absent([(place, name)])
+    return _found(place, name, "MODEL_WEIGHTS")
+
+
+def corpus_copy(place: str) -> Copy:
+    """The copy in a bucket; its name ends the place. Raises BadInput where there is none."""
+    where, _, name = place.rstrip("/").rpartition("/")
+    return _found(where, name, "DATA_SOURCE")
+
+
+def _found(place: str, name: str, setting: str) -> Copy:
+    copy = find_copy(open_place(place, setting), name)
+    if copy is None:
+        raise BadInput(f"no whole copy at {place}/{name}: fill it with {PREFETCH}, or mend {setting}")
+    return copy
+
+
+def _kept_revision(folder: Path) -> str | None:
+    """Of the source of a folder that a prefetch filled; None for another folder. Raises BadInput for a damaged one."""
+    folder = folder.absolute()  # `.` has no name
+    try:
+        copy = find_copy(open_place(str(folder.parent), "MODEL_WEIGHTS"), folder.name)
+    except StoreFailed as error:  # a folder that cannot be read
+        raise BadInput(str(error)) from error
+    if copy is None:
+        return None
+    with _named(folder):
+        differing = copy.differing(folder)
+    if differing:
+        raise BadInput(f"{folder / differing} is not what {folder / RECORD} says: it is damaged; {PREFETCH} mends it")
+    return copy.revision
 
 
 def corpus_files(folder: Path) -> list[Path]:
@@ -101,20 +145,32 @@ def corpus_files(folder: Path) -> list[Path]:
     )
 
 
-def _refuse_absent(folders: Iterable[Path]) -> None:
-    """All of them at once: whoever lacks one folder of a grid often lacks several."""
-    absent = []
-    for folder in folders:
-        with _named(folder):
-            absent += [] if folder.is_dir() else [str(folder)]
+def _refuse_absent(places: Iterable[tuple[str, str]]) -> None:
+    """Places and names, all at once: whoever lacks the weights of one model often lacks several."""
+    absent = [f"{place}/{name}" for place, name in places if not _is_there(place, name)]
     if absent:
-        raise BadInput(f"no weights at {', '.join(absent)}: MODEL_WEIGHTS must hold one folder per model name")
+        remedy = f"MODEL_WEIGHTS must hold one folder per model name, as {PREFETCH} makes it"
+        raise BadInput(f"no weights at {', '.join(absent)}: {remedy}")
 
 
-def _weight_files(folder: Path) -> list[Path]:
-    _refuse_absent([folder])
+def _is_there(place: str, name: str) -> bool:
+    if in_bucket(place):
+        return find_copy(open_place(place, "MODEL_WEIGHTS"), name) is not None
+    folder = Path(place) / name
     with _named(folder):
-        files = sorted(path for pattern in _WEIGHT_FILES for path in folder.glob(pattern))
+        return folder.is_dir()
+
+
+def is_weight_file(name: str) -> bool:
+    """Whether a model is read from a file of its folder, by the name: no pickle is, and nothing in a folder below."""
+    return name != RECORD and "/" not in name and any(fnmatch(name, pattern) for pattern in _WEIGHT_FILES)
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """What a model is read from. Raises BadInput where something is missing."""
+    _refuse_absent([(str(folder.parent), folder.name)])
+    with _named(folder):
+        files = sorted(path for path in folder.iterdir() if is_weight_file(path.name))
     if not any(path.suffix == ".safetensors" for path in files):
         raise BadInput(f"no *.safetensors in {folder}: pickled weights are not loaded; convert them first")
     if folder / "config.json" not in files:

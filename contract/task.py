@@ -85,7 +85,8 @@ class Data(Settings):
     """Where the comments come from and how they are drawn."""
 
     source: str = "hub"
-    """`hub`, `synthetic`, or a folder with the authors' TSV files or the hub's parquet files."""
+    """`hub`, `synthetic`, a folder with the authors' TSV files or the hub's parquet files, or one of a bucket that was
+    prefetched: `s3://bucket/prefix/go_emotions`."""
     revision: str | None = None
     """Identity of the source's content, as the launcher found it; the cell refuses another (contract/revision.py)."""
     labels: Annotated[tuple[str, ...] | None, BeforeValidator(_label_names)] = None
@@ -98,7 +99,8 @@ class Model(Settings):
     """Where the pretrained weights come from and how they are quantised."""
 
     weights: str = "hub"
-    """`hub`, `random`, or a folder that holds one folder per model name."""
+    """`hub`, `random`, a folder that holds one folder per model name, or such a `s3://bucket/prefix` that was
+    prefetched."""
     revision: str | None = None
     """Identity of the weights, as the launcher found them; the cell refuses others (contract/revision.py)."""
     double_quant: bool = True

@@ -18,6 +18,7 @@ from contract.task import Task
 from trainer.checkpoint import remove_all
 from trainer.data import Dataset, load
 from trainer.failures import Termination, exit_code_of
+from trainer.inputs import bring
 from trainer.journal import Journal
 from trainer.provenance import new_attempt, provenance, threads_for
 from trainer.publish import publish_failure, traceback_tail
@@ -101,6 +102,7 @@ def train(task: Task, store: Store, journal: Journal, termination: Termination) 
     _prepare_environment(threads_for(task))
     with journal.phase("data"):
         verify(task)
+        task = bring(task)
         check_weights(task)
         dataset = load(task)
     _announce(dataset, journal)

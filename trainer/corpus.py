@@ -33,12 +33,17 @@ def read_rows(task: Task, split: Split) -> list[Row]:
         case "hub":
             return _hub_rows(split)
         case folder:
-            files = corpus_files(Path(folder))
-            if files[0].suffix == ".parquet":
-                return _parquet_rows([path for path in files if path.name.startswith(split)])
-            by_name = {path.stem: path for path in files}
-            _check_labels(by_name["labels"])
-            return list(_tsv_rows(by_name[split]))
+            return rows_in(Path(folder), split)
+
+
+def rows_in(folder: Path, split: Split) -> list[Row]:
+    """All rows of a split in a folder. Raises BadInput."""
+    files = corpus_files(folder)
+    if files[0].suffix == ".parquet":
+        return _parquet_rows([path for path in files if path.name.startswith(split)])
+    by_name = {path.stem: path for path in files}
+    _check_labels(by_name["labels"])
+    return list(_tsv_rows(by_name[split]))
 
 
 def _check_labels(path: Path) -> None:

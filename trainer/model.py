@@ -8,7 +8,6 @@ from tempfile import TemporaryDirectory
 
 import torch
 from bitsandbytes.nn import Linear4bit
-from huggingface_hub.errors import GatedRepoError, HfHubHTTPError
 from peft import LoraConfig, PeftModel, TaskType, get_peft_model, prepare_model_for_kbit_training
 from transformers import (
     AutoModelForSequenceClassification,
@@ -19,8 +18,9 @@ from transformers import (
 )
 
 from contract.cell import MODELS, ModelSpec
-from contract.exits import BadInput, SourceUnavailable
+from contract.exits import BadInput
 from contract.task import Hyper, Task
+from trainer.hub import hub_errors
 from trainer.machine import Precision
 from trainer.random_weights import write_checkpoint
 from trainer.synthetic import comments_for_tokenizers
@@ -57,7 +57,7 @@ def checkpoint(task: Task, spec: ModelSpec) -> Iterator[Checkpoint]:
     """Where the task's weights lie, for as long as they are being read."""
     match task.model.weights:
         case "hub":
-            with _hub_errors(spec):
+            with hub_errors(spec.hub_id, spec.hub_revision):
                 yield Checkpoint(spec.hub_id, spec.hub_revision)
         case "random":
             with TemporaryDirectory(prefix="random-weights-") as folder:
@@ -65,24 +65,6 @@ def checkpoint(task: Task, spec: ModelSpec) -> Iterator[Checkpoint]:
                 yield Checkpoint(folder)
         case folder:
             yield Checkpoint(str(Path(folder) / spec.name))
-
-
-@contextmanager
-def _hub_errors(spec: ModelSpec) -> Iterator[None]:
-    try:
-        yield
-    except (HfHubHTTPError, OSError) as error:
-        if any(isinstance(cause, GatedRepoError) for cause in _causes(error)):  # transformers hides it in an OSError
-            page = f"huggingface.co/{spec.hub_id}"
-            raise BadInput(f"{spec.hub_id} is gated: accept its licence at {page} and set HF_TOKEN") from error
-        reason = str(error).splitlines()[0]
-        raise SourceUnavailable(f"the hub did not deliver {spec.hub_id}@{spec.hub_revision[:12]}: {reason}") from error
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
 
 
 def load_tokenizer(source: Checkpoint) -> PreTrainedTokenizerBase:

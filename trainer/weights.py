@@ -22,10 +22,13 @@ _ADAPTER = "adapter_config.json"
 
 def check_weights(task: Task) -> None:
     """Raises BadInput when a folder in MODEL_WEIGHTS holds an adapter, another family, or files that are not whole."""
-    if task.model.weights in ("hub", "random"):
-        return
-    spec = MODELS[task.cell.model]
-    folder = Path(task.model.weights) / spec.name
+    if task.model.weights not in ("hub", "random"):
+        spec = MODELS[task.cell.model]
+        check_folder(spec, Path(task.model.weights) / spec.name)
+
+
+def check_folder(spec: ModelSpec, folder: Path) -> None:
+    """The same for the model's own folder."""
     if (folder / _ADAPTER).exists():  # transformers would load the base that it names, from wherever that is
         raise BadInput(f"{folder} holds {_ADAPTER}: an adapter names another base; give whole weights, without it")
     _check_family(spec, folder / "config.json")

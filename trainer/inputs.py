@@ -1,0 +1,97 @@
+"""Prefetched weights and corpus on this machine's disk, where the libraries read them."""
+
+import fcntl
+import hashlib
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from contract.digest import cache_folder
+from contract.exits import BadInput, SourceUnavailable, StoreFailed
+from contract.inputs import RECORD, CopiedFile, Copy, in_bucket, is_whole, open_place
+from contract.revision import corpus_copy, weights_copy
+from contract.store import Store
+from contract.task import Data, Model, Task
+
+_READS = 3
+"""Of a file whose bytes are not those that were copied; what stays so was not changed on its way."""
+
+
+def bring(task: Task) -> Task:
+    """The task with folders of this machine in place of buckets; what it computes, and its fingerprint, are the same.
+
+    Raises BadInput for a copy that is not there or damaged, SourceUnavailable when it cannot be had now.
+    """
+    try:
+        return task.model_copy(update={"model": _brought_model(task), "data": _brought_data(task)})
+    except BadInput:  # a store that is set up wrongly is that too
+        raise
+    except StoreFailed as error:
+        raise SourceUnavailable(str(error)) from error
+
+
+def _brought_model(task: Task) -> Model:
+    if not in_bucket(task.model.weights):
+        return task.model
+    place, name = task.model.weights, task.cell.model
+    folder = _brought(open_place(place, "MODEL_WEIGHTS"), name, weights_copy(place, name))
+    return task.model.model_copy(update={"weights": str(folder.parent)})
+
+
+def _brought_data(task: Task) -> Data:
+    if not in_bucket(task.data.source):
+        return task.data
+    place, _, name = task.data.source.rstrip("/").rpartition("/")
+    folder = _brought(open_place(place, "DATA_SOURCE"), name, corpus_copy(task.data.source))
+    return task.data.model_copy(update={"source": str(folder)})
+
+
+def _brought(place: Store, name: str, copy: Copy) -> Path:
+    """A folder with the whole copy. Cells of one machine share it; the first one fetches it, the others wait."""
+    content = copy.model_dump_json().encode()
+    home = cache_folder("inputs") / hashlib.sha256(content).hexdigest()[:32]
+    folder = home / name
+    with _alone(home):
+        if not (folder / RECORD).is_file() or copy.differing(folder):
+            shutil.rmtree(home, ignore_errors=True)
+            _fetch(place, name, copy, folder)
+            (folder / RECORD).write_bytes(content)
+    return folder
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    home.parent.mkdir(parents=True, exist_ok=True)
+    with home.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _fetch(place: Store, name: str, copy: Copy, folder: Path) -> None:
+    folder.mkdir(parents=True)
+    check_space(folder, copy.bytes, f"{place.uri}/{name}")
+    for file, wanted in copy.files.items():
+        if not download_whole(place, f"{name}/{file}", folder / file, wanted):
+            raise BadInput(f"{place.uri}/{name}/{file} is missing or damaged; `python -m launcher prefetch` mends it")
+
+
+def download_whole(place: Store, key: str, path: Path, wanted: CopiedFile) -> bool:
+    """Whether the place has these very bytes, which are at `path` then. Raises StoreFailed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for _ in range(_READS):
+        if not place.download(key, path):
+            return False
+        if is_whole(path, wanted):
+            return True
+    return False
+
+
+def check_space(folder: Path, needed_bytes: int, what: str) -> None:
+    """Raises SourceUnavailable where the disk of `folder` cannot hold it: another node's may."""
+    free = shutil.disk_usage(folder).free
+    if free < needed_bytes:
+        raise SourceUnavailable(
+            f"{what} takes {needed_bytes / 1e9:.1f} GB, {folder} has {free / 1e9:.1f} GB free: free some, or give the "
+            "pods more disk (ephemeral_storage in LAUNCHER_PER_MODEL)"
+        )

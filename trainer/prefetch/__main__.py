@@ -1,0 +1,57 @@
+"""`python -m trainer.prefetch`: copy the input that the environment asks for, and end as contract/exits.py says."""
+
+import argparse
+import os
+import signal
+import sys
+import textwrap
+from types import FrameType
+
+from contract.exits import OK, ProgramError
+from contract.prefetch import Prefetch
+from contract.redact import redacted
+from contract.task import env_name
+from trainer.failures import Preempted
+
+_QUIET = {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_VERBOSITY": "error"}
+"""What huggingface_hub reads while it is imported."""
+
+
+def main() -> int:
+    """Everything comes from the environment; the command line knows --help only."""
+    argparse.ArgumentParser(
+        prog="trainer.prefetch",
+        description="Copies one input of cells, from the hub or a folder, to where cells reach it. "
+        "Configured by the environment alone; HF_TOKEN is for gated models.",
+        epilog=_environment_help(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    ).parse_args()
+    signal.signal(signal.SIGTERM, _stop)
+    os.environ |= _QUIET
+    try:
+        order = Prefetch.from_env(os.environ)
+
+        from trainer.prefetch.run import prefetch
+
+        prefetch(order)
+    except ProgramError as error:
+        sys.stderr.write(f"trainer.prefetch: error: {redacted(str(error))}\n")
+        return error.exit_code.number
+    return OK.number
+
+
+def _stop(_signal: int, _frame: FrameType | None) -> None:
+    raise Preempted("stopped by SIGTERM; what is copied stays, run it again for the rest")
+
+
+def _environment_help() -> str:
+    lines = ["environment:"]
+    for name, field in Prefetch.model_fields.items():
+        column = f"  {env_name('prefetch', name):34} {'required' if field.is_required() else field.default:16} "
+        words = " ".join((field.description or "").split())
+        lines.append(textwrap.fill(column + words, width=120, subsequent_indent=" " * len(column)))
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -14,9 +14,10 @@ from typing import Any
 
 from benchmarks.measured import Measured, run
 from contract.grid import Grid
+from contract.keys import LOG, attempt_key, result_key
 from contract.result import encode
 from contract.revision import resolve
-from contract.store import LOG, attempt_key, open_store, result_key
+from contract.store import open_store
 from contract.task import Task
 from launcher.jobs.manifest import OWNER_LABEL, RUN_LABEL
 from tests.cluster.certificates import ADMINS

@@ -8,8 +8,9 @@ import argparse
 import sys
 from collections.abc import Container, Iterator
 
+from contract.keys import RESULTS
 from contract.result import Success, decode
-from contract.store import RESULTS, open_store
+from contract.store import open_store
 
 
 def main() -> None:

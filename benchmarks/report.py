@@ -19,8 +19,9 @@ from benchmarks.awscli import awscli
 from benchmarks.figures import Figure, alternately, ratios
 from benchmarks.latency import delayed
 from benchmarks.measured import Measured, run
+from contract.keys import RESULTS, result_key
 from contract.result import encode
-from contract.store import RESULTS, open_store, result_key
+from contract.store import open_store
 from tests import factories
 from tests.cluster.binaries import binaries
 from tests.cluster.failure import ClusterFailed

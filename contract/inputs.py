@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from contract.digest import file_digest
 from contract.exits import BadInput
 from contract.explain import one_line
-from contract.store import DirStore, Reader, Store, is_inside, open_store
+from contract.keys import is_inside
+from contract.store import DirStore, Reader, Store, open_store
 
 CORPUS = "go_emotions"
 """The corpus among the names of inputs."""

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 from pydantic_core import from_json
 
 from contract.cell import Cell
-from contract.store import is_inside
+from contract.keys import is_inside
 
 SCHEMA = 1
 """Raised when a reader of the previous schema would misunderstand a document."""

@@ -7,8 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from contract.exits import BadInput
 from contract.explain import one_line
+from contract.keys import RUNS, run_key
 from contract.result import SCHEMA
-from contract.store import RUNS, Reader, Store, run_key
+from contract.store import Reader, Store
 from contract.task import Results, Task
 
 

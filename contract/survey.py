@@ -7,20 +7,20 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from contract.exits import EXIT_CODES
-from contract.result import Document, Failure, PodFailure, Progress, Success, Unreadable, decode
-from contract.store import (
+from contract.keys import (
     ATTEMPTS,
     FAILURE,
     PODS,
     PROGRESS,
     RESULTS,
     AttemptFile,
-    Reader,
     attempt_file,
     pod_failures_by_cell,
     result_key,
     results_by_cell,
 )
+from contract.result import Document, Failure, PodFailure, Progress, Success, Unreadable, decode
+from contract.store import Reader
 from contract.task import Task
 
 T = TypeVar("T", bound=Document)

@@ -10,7 +10,7 @@ from functools import partial
 from uuid import uuid4
 
 from contract.exits import OK
-from contract.store import RESULTS
+from contract.keys import RESULTS
 from faults.attempts import Ended, Place, Program, attempt
 from faults.kinds import KINDS, Kind, Scene
 from faults.outcome import Outcome

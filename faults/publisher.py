@@ -9,7 +9,8 @@ from hashlib import shake_256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from contract.store import LOG, Store
+from contract.keys import LOG
+from contract.store import Store
 from contract.task import Task
 from tests.factories import success
 from trainer.attempt import run

@@ -8,7 +8,8 @@ from hashlib import sha256
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier
 
-from contract.store import open_store, result_key
+from contract.keys import result_key
+from contract.store import open_store
 
 _FORKS = multiprocessing.get_context("forkserver")
 _START_SECONDS = 120.0

@@ -7,7 +7,7 @@ from uuid import uuid4
 import psutil
 
 from contract.exits import OK
-from contract.store import CHECKPOINTS
+from contract.keys import CHECKPOINTS
 from contract.task import Train
 from faults.attempts import Place, Program, attempt
 from faults.proxy import Aim, Exchange, Target, pass_on, proxy_of

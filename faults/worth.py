@@ -3,8 +3,8 @@
 import hashlib
 from collections.abc import Mapping
 
+from contract.keys import CHECKPOINTS, LOG, RESULTS
 from contract.result import Success, Unreadable, decode
-from contract.store import CHECKPOINTS, LOG, RESULTS
 
 Worth = dict[str, object]
 """The scores, and the digest of each artifact but the log: equal for attempts that computed the same."""

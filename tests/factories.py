@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from contract.cell import MODELS
+from contract.keys import FAILURE, PROGRESS, attempt_key, pod_failure_key, result_key
 from contract.result import (
     Evaluation,
     Failure,
@@ -20,7 +21,7 @@ from contract.result import (
     encode,
 )
 from contract.revision import resolve
-from contract.store import FAILURE, PROGRESS, Store, attempt_key, pod_failure_key, result_key
+from contract.store import Store
 from contract.task import Task
 
 STARTED = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)

@@ -8,8 +8,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Literal
 
+from contract.keys import CHECKPOINTS, MANIFEST, CheckpointPart, checkpoint_key, checkpoint_part
 from contract.result import Document, Record, Unreadable, decode, encode
-from contract.store import CHECKPOINTS, MANIFEST, CheckpointPart, Store, checkpoint_key, checkpoint_part
+from contract.store import Store
 from contract.task import Task
 from trainer.snapshot import FILES, Snapshot
 

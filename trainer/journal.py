@@ -14,9 +14,10 @@ from time import monotonic
 from typing import Any
 
 from contract.exits import StoreFailed
+from contract.keys import LOG, PROGRESS, attempt_key
 from contract.redact import redacted
 from contract.result import Progress, encode
-from contract.store import LOG, PROGRESS, Store, attempt_key
+from contract.store import Store
 from contract.task import Task
 
 _TAIL_LINES = 40

@@ -2,9 +2,10 @@
 
 import traceback
 
+from contract.keys import FAILURE, attempt_key, result_key
 from contract.redact import redacted
 from contract.result import Artifact, Failure, Success, artifact, encode
-from contract.store import FAILURE, Store, attempt_key, result_key
+from contract.store import Store
 from contract.task import Task
 
 _TRACEBACK_LINES = 20

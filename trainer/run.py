@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from peft import PeftModel
 from transformers import PreTrainedTokenizerBase
 
+from contract.keys import LOG, PREDICTIONS
 from contract.result import Artifact, Metrics, Splits, Success, Training
-from contract.store import LOG, PREDICTIONS, Store
+from contract.store import Store
 from contract.task import Task
 from trainer import machine
 from trainer.artifacts import adapter_files, losses_csv, predictions_csv

@@ -4,8 +4,8 @@ from typing import Literal
 
 from aggregator.reading.collect import Outcome
 from aggregator.reading.results import Damaged
+from contract.keys import LOG, PROGRESS, attempt_key
 from contract.result import Failure, Progress, Success
-from contract.store import LOG, PROGRESS, attempt_key
 from contract.survey import Failed, Lost, Missing, Running, Stale
 
 Status = Literal["done", "running", "failed", "lost", "stale", "unreadable", "missing"]

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from aggregator.reading.progress import Watch, unwatched
 from aggregator.reading.results import Damaged, Results, read_results
+from contract.keys import result_key
 from contract.result import Success
-from contract.store import Reader, result_key
+from contract.store import Reader
 from contract.survey import Done, Failed, Lost, Missing, Running, Stale, State, survey
 from contract.task import Task
 

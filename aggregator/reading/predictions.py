@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from aggregator.reading.progress import Watch, unwatched
 from aggregator.statistics.resample import Values, draw_comments
+from contract.keys import PREDICTIONS
 from contract.result import Split, Success, artifact
-from contract.store import PREDICTIONS, Reader
+from contract.store import Reader
 
 _READERS = 16
 _MOST_BYTES = 16 * 2**20

@@ -11,20 +11,8 @@ from datetime import timedelta
 
 from aggregator.reading.progress import Watch, unwatched
 from contract.exits import BadInput, StoreFailed
-from contract.store import (
-    ATTEMPTS,
-    FAILURE,
-    PODS,
-    PREDICTIONS,
-    PROGRESS,
-    RESULTS,
-    RUNS,
-    DirStore,
-    Entry,
-    Reader,
-    attempt_file,
-    is_inside,
-)
+from contract.keys import ATTEMPTS, FAILURE, PODS, PREDICTIONS, PROGRESS, RESULTS, RUNS, attempt_file, is_inside
+from contract.store import DirStore, Entry, Reader
 
 _COPIERS = 32
 _READ_BY_A_REPORT = {FAILURE, PROGRESS, PREDICTIONS}

@@ -11,8 +11,9 @@ from pydantic import ValidationError
 
 from aggregator.reading.cache import Cache, Row, cache_of
 from aggregator.reading.progress import Watch, unwatched
+from contract.keys import RESULTS
 from contract.result import Success, Unreadable, decode
-from contract.store import RESULTS, Entry, Reader
+from contract.store import Entry, Reader
 
 _READERS = 64
 """Requests at a time: with 20 ms of latency they bring 64 results in the time of one."""

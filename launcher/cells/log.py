@@ -1,8 +1,9 @@
 """The log of a cell's latest attempt, whatever that attempt left behind."""
 
 from contract.exits import BadInput
+from contract.keys import ATTEMPTS, LOG, PROGRESS, attempt_file
 from contract.result import Progress, Unreadable, decode
-from contract.store import ATTEMPTS, LOG, PROGRESS, Store, attempt_file
+from contract.store import Store
 from contract.task import Task
 
 

@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from contract.exits import EXIT_CODES, StoreFailed
+from contract.keys import PODS, pod_failure_key
 from contract.result import PodFailure, encode
-from contract.store import PODS, Store, pod_failure_key
+from contract.store import Store
 from contract.survey import Done
 from contract.task import Task
 from launcher.cells.ends import (

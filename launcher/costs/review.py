@@ -7,7 +7,8 @@ from statistics import fmean
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from contract.store import RESULTS, Store, plan_key, result_key
+from contract.keys import RESULTS, plan_key, result_key
+from contract.store import Store
 from contract.task import Task
 from launcher.costs.price import Price
 from launcher.estimates.range import Range

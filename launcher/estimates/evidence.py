@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from itertools import chain, islice
 
 from contract.cell import id_prefix
+from contract.keys import RESULTS, result_key
 from contract.result import Success
-from contract.store import RESULTS, Store, result_key
+from contract.store import Store
 from launcher.cells.plan import Step
 from launcher.estimates.estimate import Finished
 from launcher.estimates.sample import read_results, spread

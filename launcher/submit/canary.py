@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from contract.exits import BadInput
 from contract.explain import one_line
-from contract.store import Store, held_key
+from contract.keys import held_key
+from contract.store import Store
 from contract.survey import Done, Missing, Running
 from contract.task import Task
 from launcher.cells.effort import comments_to_train

@@ -8,7 +8,8 @@ so that a run may change its image by another tag; and written once, so that two
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from contract.exits import BadInput
-from contract.store import Store, image_key
+from contract.keys import image_key
+from contract.store import Store
 from launcher.command_line.reference import DIGEST, Reference, parse
 from launcher.command_line.talk import say
 from launcher.servers.registry import Absent, Found, Unknown, look_up

@@ -9,8 +9,9 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain
 
 from contract.exits import OK, ExitCode
+from contract.keys import ATTEMPTS, CHECKPOINTS, RESULTS, attempt_file, checkpoint_part
 from contract.result import Success, Unreadable, decode
-from contract.store import ATTEMPTS, CHECKPOINTS, RESULTS, Entry, Store, attempt_file, checkpoint_part
+from contract.store import Entry, Store
 from launcher.command_line.talk import out, print_json
 from launcher.show.words import table
 

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract.grid import Grid, load_grid
+from contract.keys import PREDICTIONS, attempt_key, result_key
 from contract.result import Evaluation, Split, Success, artifact
 from contract.revision import resolve
-from contract.store import PREDICTIONS, Store, attempt_key, result_key
+from contract.store import Store
 from contract.task import Task
 from tests import factories
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from contract.keys import attempt_key
 from contract.result import Success, artifact
-from contract.store import attempt_key
 from contract.task import Task
 from tests import factories
 from tests.aggregator import study

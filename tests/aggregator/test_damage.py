@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
+from contract.keys import FAILURE, attempt_key, result_key
 from contract.result import SCHEMA, Progress, encode
-from contract.store import FAILURE, attempt_key, result_key
 from contract.task import Task
 from tests import factories
 from tests.aggregator import study

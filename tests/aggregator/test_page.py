@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from contract.store import LOG, attempt_key
+from contract.keys import LOG, attempt_key
 from tests import factories
 from tests.aggregator import study
 from tests.aggregator.desk import PLUMBING, Desk

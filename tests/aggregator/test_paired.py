@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from contract.store import PREDICTIONS
+from contract.keys import PREDICTIONS
 from contract.task import Task
 from tests import factories
 from tests.aggregator import study

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from aggregator.reading.predictions import Answers, Refused, read_predictions
+from contract.keys import PREDICTIONS
 from contract.result import Success, artifact
-from contract.store import PREDICTIONS
 from tests import factories
 from tests.aggregator import study
 from tests.aggregator.desk import Desk

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from aggregator.command_line.cli import main
-from contract.store import LOG, PREDICTIONS, RESULTS, attempt_key, open_store
+from contract.keys import LOG, PREDICTIONS, RESULTS, attempt_key
+from contract.store import open_store
 from tests import factories
 from tests.aggregator import study
 from tests.aggregator.desk import Desk

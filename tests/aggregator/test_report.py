@@ -12,7 +12,8 @@ import pytest
 
 from aggregator.command_line.cli import main
 from aggregator.outcomes.table import COLUMNS
-from contract.store import LOG, PROGRESS, attempt_key, open_store, run_key
+from contract.keys import LOG, PROGRESS, attempt_key, run_key
+from contract.store import open_store
 from tests import factories
 from tests.aggregator import study
 from tests.aggregator.desk import PLUMBING, Desk

@@ -9,8 +9,9 @@ from aggregator.reading.reader import S3Reader, open_reader
 from aggregator.reading.results import Damaged, Results, read_results
 from benchmarks.witness import Witness, witness_of
 from contract.exits import BadInput, StoreFailed
+from contract.keys import result_key
 from contract.result import Success, encode
-from contract.store import Store, open_store, result_key
+from contract.store import Store, open_store
 from tests import factories
 from tests.cluster.minio import Minio
 

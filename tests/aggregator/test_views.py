@@ -8,8 +8,8 @@ from urllib.parse import unquote
 import pytest
 
 from aggregator.page.links import log_link, log_name
+from contract.keys import LOG, attempt_key
 from contract.result import LabelMetrics, Success
-from contract.store import LOG, attempt_key
 from tests import factories
 from tests.aggregator import study
 from tests.aggregator.desk import PLUMBING, Desk

@@ -11,17 +11,8 @@ from pathlib import Path
 import pytest
 
 from contract.exits import BadInput, StoreFailed
-from contract.store import (
-    DirStore,
-    Store,
-    attempt_file,
-    attempt_key,
-    checkpoint_key,
-    checkpoint_part,
-    open_store,
-    result_key,
-    results_by_cell,
-)
+from contract.keys import attempt_file, attempt_key, checkpoint_key, checkpoint_part, result_key, results_by_cell
+from contract.store import DirStore, Store, open_store
 from tests.contract.store_suite import StoreSuite
 
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
+from contract.keys import attempt_key, result_key
 from contract.result import artifact, encode
-from contract.store import attempt_key, result_key
 from faults.worth import Corrupt, Lost, difference, left_over, worth_of
 from tests.factories import success, task
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from contract.grid import load_grid
+from contract.keys import PODS
 from contract.revision import resolve
-from contract.store import PODS
 from contract.task import Task
 from tests.cluster.endings import runs_on
 from tests.cluster.kueue import Kueue

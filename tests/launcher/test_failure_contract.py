@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from contract.store import PODS
+from contract.keys import PODS
 from tests.cluster.cluster import Cluster
 from tests.cluster.endings import ends
 from tests.cluster.minio import Minio

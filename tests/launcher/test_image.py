@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from contract.exits import BadInput
+from contract.keys import image_key
 from contract.run import run_names
-from contract.store import Store, image_key, open_store
+from contract.store import Store, open_store
 from launcher.submit.image import pin_image, resolve_image
 from tests.launcher.registry import Registry, registry
 

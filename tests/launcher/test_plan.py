@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from contract.keys import RESULTS, result_key
 from contract.result import encode
-from contract.store import RESULTS, open_store, result_key
+from contract.store import open_store
 from contract.survey import Done, Missing
 from contract.task import Task
 from launcher.cells.plan import plan

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from contract.store import PODS, Store, open_store
+from contract.keys import PODS
+from contract.store import Store, open_store
 from contract.survey import Done, Failed, Lost, Missing, State, survey
 from launcher.cells.pod_failures import Keeper, pod_failures
 from launcher.cells.view import Row, join

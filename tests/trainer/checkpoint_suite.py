@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from contract.exits import StoreFailed
+from contract.keys import MANIFEST, checkpoint_key
 from contract.result import encode
-from contract.store import MANIFEST, Store, checkpoint_key
+from contract.store import Store
 from contract.task import Train
 from tests.factories import task
 from trainer.checkpoint import LAYOUT, Manifest, latest, remove, remove_all, save

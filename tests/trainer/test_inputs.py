@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from contract.inputs import CORPUS, RECORD
+from contract.keys import PREDICTIONS
 from contract.prefetch import Prefetch
-from contract.store import PREDICTIONS, Store, open_store
+from contract.store import Store, open_store
 from tests.cluster.minio import Minio
 from tests.trainer.program import result_of, run
 from trainer.corpus import CORPUS_LABELS

@@ -57,5 +57,5 @@ class Measurements:
             self._kinds = kinds
             states = [Done() if isinstance(row.state, Done) else Missing() for row in rows]
             steps = plan([row.task for row in rows], states)
-            self._estimator = Estimator(gather(steps, self._store, device=None), self._device)
+            self._estimator = Estimator(gather(steps, self._store, self._device), self._device)
         return self._estimator

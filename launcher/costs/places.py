@@ -29,7 +29,8 @@ class Places:
     device: Device
     count: int | None
     """None: it could not be found out."""
-    unknown_because: str = ""
+    because: str = ""
+    """Why it could not, or why there is none."""
     turnover_seconds: Range = NOTHING
     """Of a cell's time in its place, what its process does not see."""
 
@@ -44,9 +45,9 @@ def local_device() -> Device:
     return "gpu" if visible_gpus(os.environ) else "cpu"
 
 
-def on_cluster(count: int | None, unknown_because: str = "") -> Places:
+def on_cluster(count: int | None, because: str = "") -> Places:
     """Cells as pods with a GPU each."""
-    return Places("gpu", count, unknown_because, _POD_SECONDS)
+    return Places("gpu", count, because, _POD_SECONDS)
 
 
 def cluster_places(
@@ -81,8 +82,9 @@ def within_quota(places: Places, queue: ClusterQueue | Unseen) -> Places:
     """On no more GPUs than Kueue lets the cells hold; all the same where that is not to be seen, or others may lend."""
     match queue:
         case ClusterQueue(borrows=False) if (quota := queue.quota(GPU)) is not None:
-            gpus = int(quota) if places.count is None else min(int(quota), places.count)
-            return replace(places, count=gpus) if gpus else on_cluster(None, f"no GPU in ClusterQueue {queue.name}")
+            if places.count == 0 or quota >= 1:
+                return replace(places, count=int(quota) if places.count is None else min(int(quota), places.count))
+            return on_cluster(0, f"no GPU in ClusterQueue {queue.name}")
         case _:
             return places
 
@@ -101,4 +103,4 @@ def on_nodes(nodes: Sequence[Node] | None, options: JobOptions, template: Templa
         gpus = sum(node.gpus for node in nodes if any(obstacle(node, each) is None for each in needs))
     except ValueError as error:
         return on_cluster(None, f"{error} of a resource in job.yaml")
-    return on_cluster(gpus or None, "no node with a GPU suits the Jobs")
+    return on_cluster(gpus) if gpus else on_cluster(0, "no node with a GPU suits the Jobs")

@@ -11,7 +11,7 @@ from launcher.command_line.settings import PriceSettings, as_given
 from launcher.costs.places import Places
 from launcher.estimates.estimate import CellEstimate, Estimator
 from launcher.estimates.evidence import gather
-from launcher.estimates.range import NOTHING, Range, total
+from launcher.estimates.range import Range, total
 from launcher.estimates.schedule import makespan
 
 _HOUR = 1 / 3600
@@ -24,12 +24,12 @@ class Price:
     cells: dict[str, CellEstimate]
     """By cell id."""
     places: Places
-    gpu_hours: Range
-    """None of a cell on a processor."""
+    gpu_hours: Range | None
+    """None for cells on processors."""
     wall_hours: Range | None
-    """From the first cell's start to the last one's result, all places being free; None where they are not known."""
+    """From the first cell's start to the last one's result, all places being free; None where none is known."""
     cost: Range | None
-    """In the currency of the price for a GPU-hour; None without one."""
+    """In the currency of the price for a GPU-hour; None without one, and without GPUs."""
 
     @property
     def cell_hours(self) -> Range:
@@ -47,9 +47,9 @@ def price_of(steps: Sequence[Step], estimator: Estimator, places: Places, gpu_ho
     """Of the steps that run, in their order. Pure."""
     cells = {step.task.cell.id: estimator(step.task) for step in steps if step.runs}
     held = [estimate.seconds + places.turnover_seconds for estimate in cells.values()]
-    gpu_hours = total(held) * _HOUR if places.device == "gpu" else NOTHING
-    wall_hours = None if places.count is None else makespan(held, places.count) * _HOUR
-    cost = None if gpu_hour_price is None else gpu_hours * gpu_hour_price
+    gpu_hours = total(held) * _HOUR if places.device == "gpu" else None
+    wall_hours = makespan(held, places.count) * _HOUR if places.count else None
+    cost = None if gpu_hours is None or gpu_hour_price is None else gpu_hours * gpu_hour_price
     return Price(cells, places, gpu_hours, wall_hours, cost)
 
 
@@ -62,7 +62,7 @@ def refuse_too_dear(price: Price, settings: PriceSettings, given: Mapping[str, A
 def too_dear(price: Price, settings: PriceSettings, given: Mapping[str, Any]) -> str | None:
     """Why the plan may take more than is allowed, by its upper bound; None when it may not."""
     limit, hours = settings.max_gpu_hours, price.gpu_hours
-    if limit is None or hours.high <= limit:
+    if limit is None or hours is None or hours.high <= limit:
         return None
     narrower = "; a finished cell of each model narrows the estimate" if _is_wide(price) else ""
     return (

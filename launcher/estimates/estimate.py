@@ -42,13 +42,13 @@ class Finished:
 
     @classmethod
     def of(cls, success: Success) -> "Finished":
-        """Of a cell that one attempt trained from its start to its end: others do not say what they took in all."""
+        """Of a cell that one attempt trained from its start to its end, and whose training was timed."""
         training = success.training
         return cls(
             success.cell.id,
             effort_behind(success),
             success.provenance.seconds,
-            success.seconds.get("training", 0.0),
+            success.seconds["training"],
             training.last_step / training.planned_steps,
         )
 

@@ -21,11 +21,11 @@ _LISTED = 1000
 """Keys of a model that are looked at where the grid has no result of it: one page of a listing."""
 
 
-def gather(steps: Sequence[Step], store: Store, device: Device | None) -> list[Finished]:
+def gather(steps: Sequence[Step], store: Store, device: Device) -> list[Finished]:
     """Finished cells of the models that run: rather of these settings than of others, rather of this grid than not.
 
     For a model that has none, those of other runs, and of other models of the grid.
-    Only what was trained on a `device` of this kind says something of another one; None takes all.
+    Only what was trained on a `device` of this kind says something of another one.
     """
     models = {step.task.cell.model for step in steps if step.runs}
     finished = [step for step in steps if step.finished]
@@ -57,7 +57,8 @@ def _key(step: Step) -> str:
     return result_key(step.task.cell.id, step.finished or "")
 
 
-def _tells(success: Success, device: Device | None) -> bool:
-    """A cell that went on from a checkpoint does not say what it took in all."""
+def _tells(success: Success, device: Device) -> bool:
+    """A cell that went on from a checkpoint does not say what it took in all; one may not say what its training did."""
     trained_on = "cpu" if success.provenance.device == "cpu" else "gpu"
-    return success.training.resumed_from_step is None and device in (None, trained_on)
+    whole = success.training.resumed_from_step is None and "training" in success.seconds
+    return whole and device == trained_on

@@ -41,7 +41,7 @@ _WHENCE: dict[Source, str] = {
 
 def _price(price: Price) -> str:
     """`14 GPU-hours (6.1 to 40), 1.8 h on 8 GPUs (48 min to 5.1 h), 28.40 in all (12.20 to 80.00)`."""
-    parts = [] if price.places.device == "cpu" else [with_bounds(price.gpu_hours, "{:.2f}", "GPU-hours")]
+    parts = [] if price.gpu_hours is None else [with_bounds(price.gpu_hours, "{:.2f}", "GPU-hours")]
     parts.append(_wall_time(price))
     if price.cost is not None:
         parts.append(with_bounds(price.cost, "{:,.2f}", "in all"))
@@ -49,10 +49,12 @@ def _price(price: Price) -> str:
 
 
 def _wall_time(price: Price) -> str:
-    if price.wall_hours is None:
-        return f"wall time unknown: give --gpus N ({price.places.unknown_because})"
     places = price.places
-    how = f"on {counted(places.count or 0, 'GPU')}" if places.device == "gpu" else f"with {places.count} at a time"
+    if places.count == 0:
+        return f"no wall time as things are ({places.because}); --gpus N plans with some"
+    if price.wall_hours is None or places.count is None:
+        return f"wall time unknown: give --gpus N ({places.because})"
+    how = f"on {counted(places.count, 'GPU')}" if places.device == "gpu" else f"with {places.count} at a time"
     return f"about {span(price.wall_hours * 3600, how)}"
 
 
@@ -64,7 +66,7 @@ def plan_document(run: str, steps: Sequence[Step], price: Price, refused: str | 
         "totals": dict(Counter(step.action for step in steps)),
         "device": price.places.device,
         "at_a_time": price.places.count,
-        "gpu_hours": asdict(price.gpu_hours),
+        "gpu_hours": price.gpu_hours and asdict(price.gpu_hours),
         "wall_hours": price.wall_hours and asdict(price.wall_hours),
         "cost": price.cost and asdict(price.cost),
         "cells": [_step_document(step, price.cells.get(step.task.cell.id)) for step in steps],

@@ -40,7 +40,7 @@ def _places(
     """Where the cells would run. A cluster is asked only if there is something to run, and nobody says what it has."""
     if (args.backend or settings.backend) == "kubernetes":
         return cluster_places(vars(args), prices, steps)
-    if args.gpus is not None:
+    if prices.gpus is not None:
         return Places("gpu", prices.gpus)
     return on_this_machine(workers_for(args, settings, cells=sum(step.runs for step in steps)))
 

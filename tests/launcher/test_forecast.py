@@ -50,7 +50,7 @@ def test_a_pod_without_a_word_yet_is_at_work() -> None:
 
 def test_results_are_read_when_their_like_is_new(tmp_path: Path) -> None:
     store = open_store(str(tmp_path))
-    measurements = Measurements(store, "gpu")
+    measurements = Measurements(store, "cpu")
     assert measurements.by([row(BERT[0], Missing())])(BERT[3]).source == "assumed"
     publish(store, success(BERT[0], seconds=100))
     rows = [row(BERT[0], Done()), row(BERT[1], Missing()), row(GEMMA, Missing()), row(BERT[2], Missing())]
@@ -61,3 +61,4 @@ def test_results_are_read_when_their_like_is_new(tmp_path: Path) -> None:
     publish(store, success(GEMMA, seconds=50))
     of_gemma = [*more[:2], replace(rows[2], state=Done()), row(OTHER_GEMMA, Missing())]
     assert measurements.by(of_gemma)(OTHER_GEMMA).seconds.expected == 50
+    assert Measurements(store, "gpu").by(of_gemma)(OTHER_GEMMA).source == "assumed"

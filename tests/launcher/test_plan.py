@@ -79,15 +79,18 @@ def test_a_processor_says_nothing_of_a_gpu(tmp_path: Path):
     steps = plan([on_cpu, on_gpu, missing], [Done(), Done(), Missing()])
     assert [each.cell_id for each in gather(steps, store, "gpu")] == [on_gpu.cell.id]
     assert [each.cell_id for each in gather(steps, store, "cpu")] == [on_cpu.cell.id]
-    assert len(gather(steps, store, None)) == 2
 
 
-def test_a_damaged_result_and_a_resumed_one_tell_nothing(tmp_path: Path):
-    """The latter counts the seconds of its last attempt only."""
+def test_a_damaged_result_a_resumed_one_and_one_without_its_training_s_seconds_tell_nothing(tmp_path: Path):
+    """The resumed one counts the seconds of its last attempt only."""
     store = open_store(str(tmp_path))
-    damaged, resumed, missing = cells("bert", 800, seeds=3)
+    damaged, resumed, untimed, missing = cells("bert", 800, seeds=4)
     store.put(result_key(damaged.cell.id, damaged.fingerprint()), encode(success(damaged))[:-9])
     result = success(resumed)
     training = result.training.model_copy(update={"resumed_from_step": 450})
     publish(store, result.model_copy(update={"training": training}))
-    assert gather(plan([damaged, resumed, missing], [Done(), Done(), Missing()]), store, "cpu") == []
+    result = success(untimed)
+    others = {phase: seconds for phase, seconds in result.seconds.items() if phase != "training"}
+    publish(store, result.model_copy(update={"seconds": others}))
+    steps = plan([damaged, resumed, untimed, missing], [Done(), Done(), Done(), Missing()])
+    assert gather(steps, store, "cpu") == []

@@ -1,5 +1,6 @@
 """What a plan costs, what is too dear, and whether it was right."""
 
+import json
 import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,8 +11,9 @@ from contract.store import open_store
 from contract.survey import Done, Missing
 from launcher.cells.plan import plan
 from launcher.command_line.job_options import JobOptions
-from launcher.costs.places import Places, on_nodes
-from launcher.costs.price import Price, price_of
+from launcher.command_line.settings import PriceSettings
+from launcher.costs.places import Places, on_cluster, on_nodes
+from launcher.costs.price import Price, price_of, too_dear
 from launcher.costs.review import keep_expectation, review
 from launcher.estimates.estimate import Estimator, Finished
 from launcher.estimates.range import Range
@@ -48,9 +50,11 @@ def test_a_pod_has_its_gpu_for_longer_than_its_process_runs() -> None:
 
 
 def test_a_processor_takes_no_gpu() -> None:
+    """So it has no price, rather than one of nothing, and no limit of GPU-hours is asked."""
     priced = price(Places("cpu", 2), gpu_hour_price=2.5)
-    assert priced.gpu_hours == priced.cost == Range.of(0)
+    assert priced.gpu_hours is priced.cost is None
     assert priced.wall_hours.expected == 3
+    assert too_dear(priced, PriceSettings(max_gpu_hours=0.1), {}) is None
 
 
 def test_the_plan_says_all_of_it() -> None:
@@ -70,6 +74,12 @@ def test_where_the_gpus_are_not_known_the_plan_says_why_and_what_helps() -> None
     assert "wall time unknown: give --gpus N (no right to list nodes)" in told
 
 
+def test_where_there_is_no_gpu_the_plan_does_not_call_that_unknown() -> None:
+    steps = plan(CELLS, [Done(), *[Missing()] * 5])
+    told = plan_text(steps, price(Places("gpu", 0, "no node with a GPU suits the Jobs")))
+    assert "no wall time as things are (no node with a GPU suits the Jobs); --gpus N plans with some" in told
+
+
 def gpu_node(gpus: int, **labels: str) -> Node:
     allocatable = {GPU: str(gpus), "cpu": "64", "memory": "256Gi", "ephemeral-storage": "1Ti"}
     metadata = {"name": "n", "labels": {"nvidia.com/gpu.present": "true"} | labels}
@@ -80,8 +90,8 @@ def test_the_gpus_that_are_there_are_those_of_nodes_that_suit_a_model_of_the_pla
     options = OPTIONS.model_copy(update={"node_selector": {"pool": "a"}})
     nodes = [gpu_node(4, pool="a"), gpu_node(8, pool="b"), gpu_node(0, pool="a")]
     assert on_nodes(nodes, options, load_template(), {"bert"}).count == 4
-    assert on_nodes(nodes[1:], options, load_template(), {"bert"}).count is None
-    assert on_nodes(None, options, load_template(), {"bert"}).unknown_because == "no right to list nodes"
+    assert on_nodes(nodes[1:], options, load_template(), {"bert"}) == on_cluster(0, "no node with a GPU suits the Jobs")
+    assert on_nodes(None, options, load_template(), {"bert"}) == on_cluster(None, "no right to list nodes")
 
 
 @pytest.mark.parametrize(
@@ -116,7 +126,7 @@ def test_the_plan_for_machines(launcher: Launcher) -> None:
     publish(open_store(str(launcher.results)), success(tasks_of(launcher)[0], seconds=100))
     told = launcher.json("plan", "--workers", "2", "--gpu-hour-price", "3")
     assert (told["device"], told["at_a_time"], told["totals"]) == ("cpu", 2, {"reuse": 1, "run": 3})
-    assert told["gpu_hours"] == told["cost"] == {"low": 0, "expected": 0, "high": 0}
+    assert told["gpu_hours"] is told["cost"] is None
     cells = {cell["cell"]: cell for cell in told["cells"]}
     assert cells["bert-l2-n80-s0"]["seconds"] is None
     assert cells["bert-l4-n80-s0"]["source"] == "measured"
@@ -129,6 +139,8 @@ def test_a_plan_may_be_for_gpus_that_are_elsewhere(launcher: Launcher) -> None:
     told = launcher.json("plan", "--gpus", "4", "--gpu-hour-price", "3")
     assert (told["device"], told["at_a_time"]) == ("gpu", 4)
     assert told["cost"]["expected"] == pytest.approx(3 * told["gpu_hours"]["expected"])
+    shell = launcher.environment() | {"LAUNCHER_GPUS": "4", "LAUNCHER_GPU_HOUR_PRICE": "3"}
+    assert json.loads(subprocess.check_output(launcher.command("plan", "--json"), env=shell)) == told
 
 
 def test_status_compares_plan_and_fact_once_all_is_done(launcher: Launcher) -> None:

@@ -47,7 +47,7 @@ Add = Callable[..., argparse.ArgumentParser]
 def _plan(add: Add) -> None:
     add(
         "plan",
-        parents=[_run(), _cells(), _variant(), _work(), _backend(), _price()],
+        parents=[_run(), _cells(), _variant(), _work(), _backend(), _namespace(), _placement(), _price()],
         help="show what submit would do with each cell, why, and what that costs",
     )
 
@@ -93,10 +93,11 @@ def _retry(add: Add) -> None:
 
 
 def _doctor(add: Add) -> None:
-    doctor = add("doctor", parents=[_where()], help="say what keeps cells from running, and the remedy")
+    doctor = add(
+        "doctor", parents=[_where(), _requirements()], help="say what keeps cells from running, and the remedy"
+    )
     _add_results_uri(doctor)
-    _add_image_and_template(doctor)
-    _add_queue(doctor)
+    _add_image_and_priority(doctor)
     _add_json(doctor)
 
 
@@ -184,9 +185,14 @@ def _backend() -> Parser:
 
 
 def _where() -> Parser:
-    options = Parser(add_help=False, parents=[_backend()])
-    options.add_argument("--namespace", metavar="NAME", help="for the Jobs (default: emotion-grid)")
+    options = Parser(add_help=False, parents=[_backend(), _namespace()])
     options.add_argument("--owner", metavar="LABEL", help="whose Jobs (default: your login name)")
+    return options
+
+
+def _namespace() -> Parser:
+    options = Parser(add_help=False)
+    options.add_argument("--namespace", metavar="NAME", help="for the Jobs (default: emotion-grid)")
     return options
 
 
@@ -199,22 +205,28 @@ def _price() -> Parser:
 
 
 def _jobs() -> Parser:
-    options = Parser(add_help=False)
-    _add_image_and_template(options)
-    _add_queue(options)
+    options = Parser(add_help=False, parents=[_placement()])
+    _add_image_and_priority(options)
+    return options
+
+
+def _placement() -> Parser:
+    options = Parser(add_help=False, parents=[_requirements()])
     options.add_argument("--max-cells", metavar="N", help="refuse to make more Jobs than this (default: 1000)")
     return options
 
 
-def _add_image_and_template(options: argparse.ArgumentParser) -> None:
+def _requirements() -> Parser:
+    options = Parser(add_help=False)
+    options.add_argument("--template", metavar="FILE", help="a job.yaml of your own")
+    options.add_argument("--queue", metavar="NAME", help="Kueue's LocalQueue for the Jobs (default: none)")
+    return options
+
+
+def _add_image_and_priority(options: argparse.ArgumentParser) -> None:
     options.add_argument(
         "--image", metavar="NAME", help="the trainer's, by digest or tag; a tag is resolved once for a run"
     )
-    options.add_argument("--template", metavar="FILE", help="a job.yaml of your own")
-
-
-def _add_queue(options: argparse.ArgumentParser) -> None:
-    options.add_argument("--queue", metavar="NAME", help="Kueue's LocalQueue for the Jobs (default: none)")
     options.add_argument("--priority", metavar="NAME", help="their WorkloadPriorityClass in it (default: none)")
 
 

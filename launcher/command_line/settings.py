@@ -71,6 +71,15 @@ class PriceSettings(BaseSettings):
     """Cells at a time; None: as many as the machine or the cluster has."""
     gpu_hour_price: NonNegativeFloat | None = None
     """In whatever currency."""
+
+
+class FuseSettings(BaseSettings):
+    """How much one submit may be: a slip in a grid file should not fill a cluster."""
+
+    model_config = SettingsConfigDict(env_prefix="LAUNCHER_", frozen=True)
+
+    max_cells: PositiveInt = 1000
+    """A submit that makes more Jobs is refused."""
     max_gpu_hours: PositiveFloat | None = None
     """A submit that may take more is refused; None: no limit."""
 
@@ -100,8 +109,6 @@ class ClusterSettings(BaseSettings):
     """Requests at a time."""
     requests_per_second: PositiveFloat | None = None
     """None: as fast as the API server answers; it says itself when that is too fast."""
-    max_cells: PositiveInt = 1000
-    """A submit of more cells is refused: a slip in a grid file should not fill a cluster."""
 
 
 class JobSettings(BaseSettings, JobOptions):
@@ -147,6 +154,11 @@ def price_settings(given: dict[str, Any]) -> PriceSettings:
     return _read(PriceSettings, given)
 
 
+def fuse_settings(given: dict[str, Any]) -> FuseSettings:
+    """The same for the fuse. Raises BadInput."""
+    return _read(FuseSettings, given)
+
+
 def draft_options(given: dict[str, Any]) -> DraftSettings:
     """The same for whoever only asks what is missing. Raises BadInput."""
     return _read(DraftSettings, given)
@@ -154,7 +166,13 @@ def draft_options(given: dict[str, Any]) -> DraftSettings:
 
 def warn_of_strangers(environ: Mapping[str, str]) -> None:
     """A line for each name that begins like a setting and is none: a slip, of which nothing else would tell."""
-    kinds: tuple[type[BaseSettings], ...] = (LauncherSettings, ClusterSettings, JobSettings, PriceSettings)
+    kinds: tuple[type[BaseSettings], ...] = (
+        LauncherSettings,
+        ClusterSettings,
+        JobSettings,
+        PriceSettings,
+        FuseSettings,
+    )
     known = [env_name("launcher", field) for kind in kinds for field in kind.model_fields]
     for name in environ:
         if name.upper().startswith("LAUNCHER_") and name.upper() not in known:

@@ -1,13 +1,11 @@
-"""What a plan costs: GPU-hours, wall time on the places that there are, money, and the fuse."""
+"""What a plan costs: GPU-hours, wall time on the places that there are, and money."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from contract.exits import BadInput
 from contract.store import Store
 from launcher.cells.plan import Step
-from launcher.command_line.settings import PriceSettings, as_given
+from launcher.command_line.settings import PriceSettings
 from launcher.costs.places import Places
 from launcher.estimates.estimate import CellEstimate, Estimator
 from launcher.estimates.evidence import gather
@@ -51,25 +49,3 @@ def price_of(steps: Sequence[Step], estimator: Estimator, places: Places, gpu_ho
     wall_hours = makespan(held, places.count) * _HOUR if places.count else None
     cost = None if gpu_hours is None or gpu_hour_price is None else gpu_hours * gpu_hour_price
     return Price(cells, places, gpu_hours, wall_hours, cost)
-
-
-def refuse_too_dear(price: Price, settings: PriceSettings, given: Mapping[str, Any]) -> None:
-    """Raises BadInput. `given` are the options of the command line."""
-    if (why := too_dear(price, settings, given)) is not None:
-        raise BadInput(why)
-
-
-def too_dear(price: Price, settings: PriceSettings, given: Mapping[str, Any]) -> str | None:
-    """Why the plan may take more than is allowed, by its upper bound; None when it may not."""
-    limit, hours = settings.max_gpu_hours, price.gpu_hours
-    if limit is None or hours is None or hours.high <= limit:
-        return None
-    narrower = "; a finished cell of each model narrows the estimate" if _is_wide(price) else ""
-    return (
-        f"{len(price.cells)} cells may take {hours.high:.2f} GPU-hours ({hours.expected:.2f} expected), more than "
-        f"{as_given('max_gpu_hours', limit, given)}; choose some with --only, or raise it{narrower}"
-    )
-
-
-def _is_wide(price: Price) -> bool:
-    return any(estimate.source == "assumed" for estimate in price.cells.values())

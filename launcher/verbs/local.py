@@ -17,10 +17,11 @@ from launcher.cells.log import latest_log
 from launcher.cells.submission import Submission, prepare
 from launcher.cells.view import State, all_done, join
 from launcher.command_line import request
-from launcher.command_line.settings import LauncherSettings, price_settings
+from launcher.command_line.settings import LauncherSettings, fuse_settings, price_settings
 from launcher.command_line.talk import confirmed, out, print_json, say
+from launcher.costs.fuse import refuse, too_dear
 from launcher.costs.places import local_device, on_this_machine
-from launcher.costs.price import price_plan, refuse_too_dear
+from launcher.costs.price import price_plan
 from launcher.costs.review import keep_expectation, review
 from launcher.machine.gpus import visible_gpus
 from launcher.show.plans import plan_text
@@ -43,7 +44,7 @@ def submit(args: argparse.Namespace, settings: LauncherSettings, store: Store) -
     workers = workers_for(args, settings, cells=len(submission.to_run))
     price = price_plan(submission.steps, store, on_this_machine(workers), prices)
     say(plan_text(submission.steps, price))
-    refuse_too_dear(price, prices, vars(args))
+    refuse(too_dear(price, fuse_settings(vars(args)), vars(args)))
     if submission.to_run and not args.yes and not confirmed("run them?"):
         say("nothing was run")
         return INCOMPLETE

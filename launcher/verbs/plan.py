@@ -10,10 +10,11 @@ from contract.survey import survey
 from launcher.cells.plan import Step
 from launcher.cells.plan import plan as plan_steps
 from launcher.command_line import request
-from launcher.command_line.settings import LauncherSettings, PriceSettings, price_settings
+from launcher.command_line.settings import LauncherSettings, PriceSettings, fuse_settings, price_settings
 from launcher.command_line.talk import out, print_json
+from launcher.costs.fuse import too_dear, too_many
 from launcher.costs.places import Places, cluster_places, on_this_machine
-from launcher.costs.price import price_plan, too_dear
+from launcher.costs.price import Price, price_plan
 from launcher.show.plans import plan_document, plan_text
 from launcher.verbs.local import workers_for
 
@@ -24,7 +25,7 @@ def plan(args: argparse.Namespace, settings: LauncherSettings, store: Store) -> 
     asked = request.from_grid(args, store)
     steps = plan_steps(asked.chosen, survey(asked.chosen, store))
     price = price_plan(steps, store, _places(args, settings, prices, steps), prices)
-    refusal = _refusal(asked, store) or too_dear(price, prices, vars(args))
+    refusal = _other_run(asked, store) or _blown_fuse(args, settings, price)
     if args.json:
         print_json(plan_document(asked.run, steps, price, refusal))
     else:
@@ -38,14 +39,24 @@ def _places(
     args: argparse.Namespace, settings: LauncherSettings, prices: PriceSettings, steps: Sequence[Step]
 ) -> Places:
     """Where the cells would run. A cluster is asked only if there is something to run, and nobody says what it has."""
-    if (args.backend or settings.backend) == "kubernetes":
+    if _is_on_cluster(args, settings):
         return cluster_places(vars(args), prices, steps)
     if prices.gpus is not None:
         return Places("gpu", prices.gpus)
     return on_this_machine(workers_for(args, settings, cells=sum(step.runs for step in steps)))
 
 
-def _refusal(asked: request.Request, store: Store) -> str | None:
+def _blown_fuse(args: argparse.Namespace, settings: LauncherSettings, price: Price) -> str | None:
+    fuse = fuse_settings(vars(args))
+    many = too_many(len(price.cells), fuse, vars(args)) if _is_on_cluster(args, settings) else None
+    return many or too_dear(price, fuse, vars(args))
+
+
+def _is_on_cluster(args: argparse.Namespace, settings: LauncherSettings) -> bool:
+    return (args.backend or settings.backend) == "kubernetes"
+
+
+def _other_run(asked: request.Request, store: Store) -> str | None:
     try:
         check_run(store, Run.of(asked.run, asked.tasks))
     except BadInput as error:

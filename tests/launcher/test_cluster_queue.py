@@ -209,6 +209,9 @@ def test_a_plan_counts_the_gpus_of_the_quota(kueue: Kueue, queued: ClusterLaunch
     queued.kubeconfig = kueue.cluster.kubeconfig
     assert queued.json("plan")["at_a_time"] == NODES
     assert queued.json("plan", LAUNCHER_QUEUE=QUEUE)["at_a_time"] == QUOTA
+    assert queued.json("plan", "--queue", QUEUE)["at_a_time"] == QUOTA
+    told = queued.json("plan", "--queue", QUEUE, "--namespace", "elsewhere")
+    assert told["at_a_time"] == NODES, "no queue there"
 
 
 def test_a_queue_that_admits_nothing_is_told_before_jobs_are_made(kueue: Kueue, queued: ClusterLauncher) -> None:

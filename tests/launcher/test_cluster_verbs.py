@@ -200,6 +200,26 @@ def test_a_dry_run_makes_nothing(clustered: ClusterLauncher) -> None:
     assert not list(clustered.store().list(""))
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--max-cells", "19"), "20 cells are more than --max-cells 19; choose some with --only, or raise it"),
+        (("--max-gpu-hours", "0.1"), "more than --max-gpu-hours 0.1; choose some with --only, or raise it"),
+        (
+            ("--max-gpu-hours", "0.1", "--results-uri", "s3://no-such-bucket-anywhere/study"),
+            "more than --max-gpu-hours",
+        ),
+    ],
+)
+def test_a_dry_run_is_refused_as_its_submit_would_be(
+    clustered: ClusterLauncher, options: tuple[str, ...], words: str
+) -> None:
+    for dry_run in ("--dry-run", "--server-dry-run"):
+        done = clustered("submit", dry_run, *options)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert words in done.stderr.splitlines()[-1]
+
+
 def test_a_dry_run_without_a_store_shows_every_cell(clustered: ClusterLauncher) -> None:
     done = clustered("submit", "--dry-run", "-o", "name", "--results-uri", "s3://no-such-bucket-anywhere/study")
     assert (done.returncode, len(done.stdout.splitlines())) == (0, 20)

@@ -20,6 +20,7 @@ SMOKE = ("--grid", "smoke")
         ("submit", ("--backend", "local", "--priority", "urgent"), "--priority is about Jobs"),
         ("status", ("--backend", "local", "--namespace", "mine"), "--namespace is about Jobs"),
         ("plan", ("--backend", "local", "--context", "kind"), "--context is about Jobs"),
+        ("plan", ("--backend", "local", "--queue", "cells"), "--queue is about Jobs"),
         ("wait", ("--backend", "local", "--owner", "me"), "--owner is about Jobs"),
         ("submit", ("--backend", "local", "--gpus", "8"), "--gpus says how many GPUs a cluster has"),
         (

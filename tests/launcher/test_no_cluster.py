@@ -52,6 +52,27 @@ def test_a_timeout_is_refused_where_nothing_is_awaited(launcher: Launcher) -> No
     assert (done.returncode, done.stderr) == (2, "launcher: error: --timeout ends the waiting for Jobs: add --wait\n")
 
 
+@pytest.mark.parametrize(
+    ("options", "environment", "named"),
+    [
+        (("--max-cells", "3"), {}, "--max-cells 3"),
+        ((), {"LAUNCHER_MAX_CELLS": "3"}, "LAUNCHER_MAX_CELLS=3"),
+    ],
+)
+def test_a_plan_says_that_its_jobs_would_be_too_many(
+    launcher: Launcher, options: tuple[str, ...], environment: dict[str, str], named: str
+) -> None:
+    done = run(launcher, "plan", "--gpus", "2", *options, **environment)
+    told = f"A submit would be refused: 4 cells are more than {named}; choose some with --only, or raise it"
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, told)
+
+
+def test_a_plan_goes_by_the_template_of_its_jobs(launcher: Launcher) -> None:
+    done = run(launcher, "plan", "--template", "nosuch.yaml")
+    assert done.returncode == 2
+    assert "nosuch.yaml" in done.stderr
+
+
 def test_a_submit_into_a_folder_names_the_way_to_run_on_this_machine(launcher: Launcher) -> None:
     done = run(launcher, "submit", "--yes", LAUNCHER_IMAGE="trainer:dev")
     assert done.returncode == 2

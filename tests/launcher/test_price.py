@@ -11,9 +11,10 @@ from contract.store import open_store
 from contract.survey import Done, Missing
 from launcher.cells.plan import plan
 from launcher.command_line.job_options import JobOptions
-from launcher.command_line.settings import PriceSettings
+from launcher.command_line.settings import FuseSettings
+from launcher.costs.fuse import too_dear
 from launcher.costs.places import Places, on_cluster, on_nodes
-from launcher.costs.price import Price, price_of, too_dear
+from launcher.costs.price import Price, price_of
 from launcher.costs.review import keep_expectation, review
 from launcher.estimates.estimate import Estimator, Finished
 from launcher.estimates.range import Range
@@ -54,7 +55,7 @@ def test_a_processor_takes_no_gpu() -> None:
     priced = price(Places("cpu", 2), gpu_hour_price=2.5)
     assert priced.gpu_hours is priced.cost is None
     assert priced.wall_hours.expected == 3
-    assert too_dear(priced, PriceSettings(max_gpu_hours=0.1), {}) is None
+    assert too_dear(priced, FuseSettings(max_gpu_hours=0.1), {}) is None
 
 
 def test_the_plan_says_all_of_it() -> None:

@@ -1,29 +1,17 @@
 """Orders for Jobs, and what became of them."""
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
-from contract.exits import BadInput
 from contract.task import Task
 from launcher.command_line.job_options import JobOptions
-from launcher.command_line.settings import ClusterSettings, as_given
 from launcher.command_line.talk import out, print_json, say
 from launcher.jobs.job import Job
 from launcher.jobs.manifest import Template, job_manifest
 from launcher.servers.cluster import Cluster
 from launcher.show.words import counted
 from launcher.submit.handover import Answer, Order, hand_over, outcome, raise_for_failure
-
-
-def refuse_too_many(tasks: Sequence[Task], settings: ClusterSettings, given: Mapping[str, Any]) -> None:
-    """Raises BadInput. `given` are the options of the command line."""
-    if len(tasks) > settings.max_cells:
-        raise BadInput(
-            f"{len(tasks)} cells are more than {as_given('max_cells', settings.max_cells, given)}; "
-            "choose some with --only, or raise it"
-        )
 
 
 def with_image(options: JobOptions, image: str) -> JobOptions:

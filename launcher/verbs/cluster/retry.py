@@ -10,14 +10,15 @@ from launcher.cells.ends import Broken
 from launcher.cells.submission import refuse_a_folder
 from launcher.cells.view import Held, Row, Stuck
 from launcher.command_line import request
-from launcher.command_line.settings import cluster_settings, job_options
+from launcher.command_line.settings import cluster_settings, fuse_settings, job_options
 from launcher.command_line.talk import say
+from launcher.costs.fuse import refuse, too_many
 from launcher.jobs.manifest import load_template
 from launcher.servers.cluster import Cluster
 from launcher.show.states import status_of, totals
 from launcher.show.words import counted
 from launcher.submit.image import pin_image
-from launcher.verbs.cluster.making import make_jobs, orders_for, print_jobs, refuse_too_many, with_image
+from launcher.verbs.cluster.making import make_jobs, orders_for, print_jobs, with_image
 from launcher.verbs.cluster.rows import rows_of
 
 
@@ -34,7 +35,7 @@ def retry(args: argparse.Namespace, store: Store) -> ExitCode:
         _tell_nothing_to_retry(args, asked.run, settings.namespace, rows)
         return OK
     request.refuse_other_numerics([row.task for row in again])
-    refuse_too_many([row.task for row in again], settings, vars(args))
+    refuse(too_many(len(again), fuse_settings(vars(args)), vars(args)))
     say(f"{len(again)} of {counted(len(rows), 'cell')} failed or were lost: making their Jobs anew")
     pinned = with_image(options, pin_image(options.image, asked.run, store))
     orders = orders_for([row.task for row in again], asked.run, pinned, template)

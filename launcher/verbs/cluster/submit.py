@@ -14,10 +14,11 @@ from launcher.cells.ends import Broken
 from launcher.cells.plan import Step, plan
 from launcher.cells.submission import Submission, prepare, refuse_a_folder
 from launcher.cells.view import join
-from launcher.command_line.settings import JobSettings, cluster_settings, job_options, price_settings
+from launcher.command_line.settings import JobSettings, cluster_settings, fuse_settings, job_options, price_settings
 from launcher.command_line.talk import confirmed, say
+from launcher.costs.fuse import refuse, too_dear, too_many
 from launcher.costs.places import cluster_places
-from launcher.costs.price import Price, price_plan, refuse_too_dear
+from launcher.costs.price import Price, price_plan
 from launcher.costs.review import keep_expectation
 from launcher.jobs.job import Job
 from launcher.jobs.manifest import load_template
@@ -30,7 +31,7 @@ from launcher.submit.canary import Holds, hold_back
 from launcher.submit.image import pin_image
 from launcher.verbs.cluster.dry_runs import dry_run, server_dry_run
 from launcher.verbs.cluster.follow import follow
-from launcher.verbs.cluster.making import make_jobs, orders_for, print_jobs, refuse_too_many, with_image
+from launcher.verbs.cluster.making import make_jobs, orders_for, print_jobs, with_image
 from launcher.verbs.cluster.rows import record_of
 
 
@@ -40,11 +41,11 @@ def submit(args: argparse.Namespace, store: Store) -> ExitCode:
         raise BadInput("--timeout ends the waiting for Jobs: add --wait")
     settings = cluster_settings(vars(args))
     if args.dry_run:
-        return dry_run(args, store, settings)
+        return dry_run(args, store)
     if args.server_dry_run:
         return server_dry_run(args, store, settings)
     refuse_a_folder(store)
-    options, prices = job_options(vars(args)), price_settings(vars(args))
+    options, prices, fuse = job_options(vars(args)), price_settings(vars(args)), fuse_settings(vars(args))
     store.check_writable()
     submission, found = prepare(args, store), list[Job]()
     cluster = Cluster(settings) if submission.to_run else None
@@ -54,8 +55,7 @@ def submit(args: argparse.Namespace, store: Store) -> ExitCode:
     to_make = [step.task for step in steps if step.runs]
     price = price_plan(steps, store, cluster_places(vars(args), prices, steps, cluster), prices)
     say(plan_text(submission.steps, price))
-    refuse_too_many(to_make, settings, vars(args))
-    refuse_too_dear(price, prices, vars(args))
+    refuse(too_many(len(to_make), fuse, vars(args)) or too_dear(price, fuse, vars(args)))
     if going_on := len(submission.to_run) - len(to_make):
         say(f"{going_on} of these have a Job that goes on; {len(to_make)} to make")
     if cluster is None or not submission.to_run:

@@ -10,6 +10,7 @@ import hashlib
 import io
 import logging
 import random
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -29,8 +30,8 @@ _CONNECTIONS = 64
 _CONNECT_SECONDS, _READ_SECONDS = 5, 30
 TRIES = 10
 """Of a request. Their pauses outlast a restart of the store; with every timeout a request ends within seven minutes."""
-_READS = 3
-"""Of an object whose bytes were cut or changed on their way, which botocore does not ask for again."""
+_READS = 5
+"""Of what was cut or changed on its way, which botocore does not ask for again."""
 _CONFLICTS = 8
 _PART_BYTES = 16 * 2**20
 """What is larger goes in parts, each of which is repeated by itself."""
@@ -41,6 +42,7 @@ _CONFLICT = {"ConditionalRequestConflict", "OperationAborted", "409"}
 _SPOILT = {"BadDigest", "IncompleteBody", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch"}
 """The store's words for bytes that did not arrive as they were sent."""
 _SHA256 = "sha256"
+_MD5 = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
@@ -138,21 +140,22 @@ class S3Store:
     def get(self, key: str) -> bytes | None:
         """The bytes as they are stored, or None.
 
-        What is cut, or differs from the sha256 with which it was stored, is read again. If it stays so it was not
-        changed on its way: the digests in documents and manifests tell, as they do for a folder.
+        What was cut, or is not what its sha256 or ETag says, is read again. Where the same bytes come twice they were
+        not changed on their way: the digests in documents and manifests tell, as they do for a folder.
         """
+        before: bytes | None = None
         with self._translated("read", key):
-            for attempt in range(_READS - 1):
-                answer = self._ask_for(key)
-                if answer is None:
-                    return None
-                with suppress(*_cut_short()):
-                    data = bytes(answer["Body"].read())
-                    if answer["Metadata"].get(_SHA256) in (None, _sha256(data).hex()):
+            for attempt in range(_READS):
+                with suppress(*_broken_off()):
+                    answer = self._ask_for(key)
+                    if answer is None:
+                        return None
+                    data, is_whole = answer
+                    if is_whole or data == before:
                         return data
+                    before = data
                 _pause(attempt)
-            answer = self._ask_for(key)
-            return None if answer is None else bytes(answer["Body"].read())
+        raise StoreFailed(f"cannot read {self.uri}/{key}: {_READS} times its bytes were cut or changed on their way")
 
     def list(self, prefix: str) -> Iterator[str]:
         """The keys that begin with `prefix`, sorted, a thousand to a request."""
@@ -175,15 +178,21 @@ class S3Store:
             for page in pages.paginate(Bucket=self._bucket, Prefix=self._prefix + prefix):
                 yield from page.get("Contents", [])
 
-    def _ask_for(self, key: str) -> dict[str, Any] | None:
-        from botocore.exceptions import ClientError
+    def _ask_for(self, key: str) -> tuple[bytes, bool] | None:
+        """The bytes, and whether they are what the store says of them."""
+        from botocore.exceptions import ClientError, ReadTimeoutError, ResponseStreamingError
 
         try:
-            return dict(self._client.get_object(**self._at(key)))
+            answer = self._client.get_object(**self._at(key))
         except ClientError as error:
             if code_of(error) in _ABSENT:
                 return None
             raise
+        try:
+            data = bytes(answer["Body"].read())
+        except ReadTimeoutError as error:  # its name is also that of the last of botocore's own tries
+            raise ResponseStreamingError(error=error) from error
+        return data, _is_whole(data, answer)
 
     def _put_if_absent(self, key: str, data: bytes) -> bool | None:
         """None when another writer was in the middle of it: S3 says 409 and wants the request again."""
@@ -240,11 +249,10 @@ class S3Store:
     def _translated(self, verb: str, key: str) -> Iterator[None]:
         """Until the store has answered once a mistake of the set-up is the user's; afterwards the store has changed."""
         from botocore.exceptions import BotoCoreError, ClientError
-        from urllib3.exceptions import HTTPError  # botocore lets it through where an answer breaks off in its body
 
         try:
             yield
-        except (BotoCoreError, ClientError, HTTPError, OSError) as error:
+        except (BotoCoreError, ClientError, OSError, *_broken_off()) as error:
             if code_of(error) == "NoSuchBucket" or (is_mistake(error) and not self._has_answered):
                 raise self._misconfigured(error) from error
             where = f"{self.uri}/{key}" if key else self.uri
@@ -299,7 +307,7 @@ def _connect(tries: int) -> Any:
 def _in_parts() -> Any:
     from boto3.s3.transfer import TransferConfig
 
-    return TransferConfig(multipart_threshold=_PART_BYTES, multipart_chunksize=_PART_BYTES)
+    return TransferConfig(multipart_threshold=_PART_BYTES, multipart_chunksize=_PART_BYTES, use_threads=False)
 
 
 def _pause_if_spoilt(tries: int) -> Callable[..., float | None]:
@@ -312,10 +320,20 @@ def _pause_if_spoilt(tries: int) -> Callable[..., float | None]:
     return pause
 
 
-def _cut_short() -> tuple[type[Exception], ...]:
-    from botocore.exceptions import IncompleteReadError, ReadTimeoutError, ResponseStreamingError
+def _broken_off() -> tuple[type[Exception], ...]:
+    """Of an answer that was cut in its body; the last one botocore lets through where that body says no."""
+    from botocore.exceptions import IncompleteReadError, ResponseStreamingError
+    from urllib3.exceptions import HTTPError
 
-    return IncompleteReadError, ReadTimeoutError, ResponseStreamingError
+    return IncompleteReadError, ResponseStreamingError, HTTPError
+
+
+def _is_whole(data: bytes, answer: Mapping[str, Any]) -> bool:
+    """By the sha256 with which it was stored; by its ETag, mostly an MD5, where somebody else stored it."""
+    if stated := answer["Metadata"].get(_SHA256):
+        return bool(stated == _sha256(data).hex())
+    etag = answer["ETag"].strip('"')
+    return _MD5.fullmatch(etag) is None or etag == hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
 def _pause(attempt: int) -> None:

@@ -91,19 +91,56 @@ def behind(settings: pytest.MonkeyPatch, minio: Minio, bucket: str) -> Iterator[
         yield opened
 
 
-def test_what_was_changed_or_cut_on_its_way_is_read_again(behind: Callable[..., Store]):
-    def changed(message: Message, forward: Forward) -> Answer:
-        answer = forward(message)
-        return replace(answer, body=flipped(answer.body))
+def changed(message: Message, forward: Forward) -> Answer:
+    answer = forward(message)
+    return replace(answer, body=flipped(answer.body))
 
-    def cut(message: Message, forward: Forward) -> Answer:
-        answer = forward(message)
-        return replace(answer, sent=answer.body[:100])
 
-    for odd in (changed, cut):
-        store = behind(first(2, odd, method="GET"))
-        store.put("k", b"whole" * 1000)
-        assert store.get("k") == b"whole" * 1000
+def cut(message: Message, forward: Forward) -> Answer:
+    answer = forward(message)
+    return replace(answer, sent=answer.body[:100])
+
+
+def mangled(message: Message, forward: Forward) -> Answer:
+    answer = forward(message)
+    return replace(answer, body=answer.body.replace(b"<", b"?", 2))
+
+
+@pytest.mark.parametrize("odd", [changed, cut])
+def test_what_was_changed_or_cut_on_its_way_is_read_again(
+    behind: Callable[..., Store], minio: Minio, bucket: str, odd: Front
+):
+    """Also what another program stored, without our sha256."""
+    data = b"whole" * 1000
+    store = behind(first(1, odd, method="GET"))
+    store.put("ours", data)
+    assert store.get("ours") == data
+    minio.client().put_object(Bucket=bucket, Key="theirs", Body=data)
+    assert behind(first(1, odd, method="GET")).get("theirs") == data
+
+
+@pytest.mark.parametrize("odd", [cut, mangled])
+def test_a_listing_that_was_cut_or_mangled_on_its_way_is_asked_for_again(behind: Callable[..., Store], odd: Front):
+    store = behind(first(2, odd, method="GET"))
+    store.put("k", b"v")
+    assert list(store.list("")) == ["k"]
+
+
+def test_nothing_there_is_told_again_where_the_answer_was_cut(behind: Callable[..., Store]):
+    assert behind(first(2, cut, method="GET")).get("absent") is None
+
+
+def test_bytes_that_are_other_ones_at_each_reading_are_a_failure_of_the_store(behind: Callable[..., Store]):
+    """And no damaged result, which would be the user's to clear away."""
+
+    def noisy(message: Message, forward: Forward) -> Answer:
+        answer = forward(message)
+        return replace(answer, body=random.randbytes(len(answer.body)))
+
+    store = behind(first(9, noisy, method="GET"))
+    store.put("k", b"whole" * 1000)
+    with pytest.raises(StoreFailed, match=r"cannot read .*/k: 5 times its bytes were cut or changed on their way"):
+        store.get("k")
     with pytest.raises(StoreFailed, match="cannot read"):
         behind(first(9, cut, method="GET")).get("k")
 

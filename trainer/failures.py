@@ -2,7 +2,6 @@
 
 import re
 import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -68,13 +67,13 @@ class Termination:
         """The step at which another attempt can go on."""
         self._deferring = False
         self._raised = False
+        self._grace_seconds = grace_seconds
         self._grace_is_over = False
-        self._grace = threading.Timer(grace_seconds, self._end_grace)
-        self._grace.daemon = True
 
     def watch(self) -> None:
-        """From now on SIGTERM ends the cell under a name of its own."""
+        """From now on SIGTERM ends the cell under a name of its own, and SIGALRM is its clock."""
         signal.signal(signal.SIGTERM, self._arrive)
+        signal.signal(signal.SIGALRM, self._end_grace)
 
     @contextmanager
     def deferred(self) -> Iterator[None]:
@@ -84,7 +83,8 @@ class Termination:
             yield
         finally:
             self._deferring = False
-            self._grace.cancel()
+            if self.arrived:
+                signal.setitimer(signal.ITIMER_REAL, 0)
 
     def check(self) -> None:
         """Raises Preempted once SIGTERM has arrived."""
@@ -101,17 +101,20 @@ class Termination:
 
     def _arrive(self, _signal: int, _frame: FrameType | None) -> None:
         first, self.arrived = not self.arrived, True
-        if self._deferring and not self._grace_is_over:
-            if first:
-                self._grace.start()
-        elif not self._raised:
+        if not self._deferring or self._grace_is_over:
+            self._raise_once()
+        elif first:
+            signal.setitimer(signal.ITIMER_REAL, self._grace_seconds)
+
+    def _end_grace(self, _signal: int, _frame: FrameType | None) -> None:
+        # Linux gives it to the main thread, and so interrupts what that one waits for.
+        self._grace_is_over = True
+        self._raise_once()
+
+    def _raise_once(self) -> None:
+        if not self._raised:
             self._raised = True
             raise self._preempted()
-
-    def _end_grace(self) -> None:
-        self._grace_is_over = True
-        # To the main thread itself: a signal that another thread takes does not interrupt what this one waits for.
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
 
     def _preempted(self) -> Preempted:
         saved = (

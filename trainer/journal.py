@@ -19,6 +19,7 @@ from contract.redact import redacted
 from contract.result import Progress, encode
 from contract.store import Store
 from contract.task import Task
+from trainer.background import Background
 
 _TAIL_LINES = 40
 Value = str | int | float | bool | None
@@ -85,20 +86,22 @@ class Journal:
     @contextmanager
     def pulse(self) -> Iterator[None]:
         """Keep the progress object fresh inside the block; leave a last one, and the log, behind it."""
-        thread = threading.Thread(target=self._beat, name="progress", daemon=True)
-        thread.start()
+        beating = Background(self._beat)
+        try:
+            beating.start()
+        except (MemoryError, RuntimeError) as error:
+            self.event("progress-not-written", reason=str(error))
         try:
             yield
         finally:
             self._done.set()
-            thread.join()
+            beating.join()
             self._write_progress()
 
     def _beat(self) -> None:
-        while True:
+        while not self._done.is_set():
             self._write_progress()
-            if self._done.wait(self._task.log.progress_seconds):
-                return
+            self._done.wait(self._task.log.progress_seconds)
 
     def _write_progress(self) -> None:
         try:

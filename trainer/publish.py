@@ -23,7 +23,8 @@ def put_artifacts(store: Store, task: Task, attempt: str, files: dict[str, bytes
 
 def publish_success(store: Store, success: Success) -> bool:
     """Write the result, once; False when another attempt was first. Raises StoreFailed."""
-    return store.publish(result_key(success.cell.id, success.fingerprint), encode(success))
+    told = success.model_copy(update={"unsafe_store": store.unsafe})
+    return store.publish(result_key(success.cell.id, success.fingerprint), encode(told))
 
 
 def publish_failure(store: Store, failure: Failure) -> None:

@@ -202,6 +202,5 @@ def result(
         seconds=journal.seconds,
         start_up_seconds=round(fitted.first_step_at - process_started_at().timestamp(), 3),
         provenance=provenance(task, journal.attempt, machine.device_name()),
-        unsafe_store=task.results.unsafe,
         artifacts=stored,
     )

@@ -23,7 +23,7 @@ NAMESPACE = ["unshare", "--user", "--map-root-user", "--mount"]
 def finished(tmp_path_factory: pytest.TempPathFactory):
     """One cell that ran to its end, and what it said."""
     results = tmp_path_factory.mktemp("finished")
-    done = run(results, LOG_FORMAT="json", IMAGE=IMAGE)
+    done = run(results, LOG_FORMAT="json", IMAGE=IMAGE, RESULTS_UNSAFE="1")
     assert done.returncode == 0, done.stdout + done.stderr
     return DirStore(results), done
 
@@ -71,6 +71,10 @@ def test_predictions_agree_with_the_metrics(finished):
     (answers,) = read_predictions([success], store).values()
     assert isinstance(answers, Answers)
     assert answers.right.sum() == right
+
+
+def test_a_folder_publishes_once_whatever_was_allowed_to_a_bucket(finished):
+    assert not result_of(finished[0]).unsafe_store
 
 
 def test_json_log_is_an_event_a_line(finished):

@@ -28,6 +28,7 @@ STORE_FAILED = ExitCode(12, "store-failed", "the results store refused a write o
 SOURCE_UNAVAILABLE = ExitCode(13, "source-unavailable", "weights or corpus were not delivered", retriable=True)
 DEVICE_FAILED = ExitCode(14, "device-failed", "the GPU reported an error of its own", retriable=True)
 PREEMPTED = ExitCode(15, "preempted", "SIGTERM ended the cell before its result", retriable=True)
+DISK_FAILED = ExitCode(16, "disk-failed", "the machine's own disk was full or refused a write", retriable=True)
 
 EXIT_CODES: dict[int, ExitCode] = {
     code.number: code
@@ -42,6 +43,7 @@ EXIT_CODES: dict[int, ExitCode] = {
         SOURCE_UNAVAILABLE,
         DEVICE_FAILED,
         PREEMPTED,
+        DISK_FAILED,
     )
 }
 

@@ -18,7 +18,7 @@ from contract.store import Store, open_store
 from contract.task import Task
 from trainer.checkpoint import remove_all
 from trainer.data import Dataset, load
-from trainer.failures import Termination, exit_code_of
+from trainer.failures import Termination, exit_code_of, named
 from trainer.inputs import bring
 from trainer.journal import Journal
 from trainer.provenance import new_attempt, provenance, threads_for
@@ -67,7 +67,7 @@ def attempt(task: Task, store: Store, work: Work) -> ExitCode:
         try:
             return _run(task, store, journal, termination, work)
         except BaseException as error:  # also KeyboardInterrupt: an attempt that ended says so
-            return _fail(task, store, journal, termination.explain(error))
+            return _fail(task, store, journal, named(termination.explain(error)))
 
 
 def _is_published(task: Task, store: Store) -> bool:

@@ -8,15 +8,21 @@ from types import FrameType
 
 from contract.exits import (
     DEVICE_FAILED,
+    DISK_FAILED,
     NON_FINITE_LOSS,
     OUT_OF_MEMORY,
     PREEMPTED,
     UNEXPECTED,
     ExitCode,
     ProgramError,
+    SourceUnavailable,
 )
 
 _MEMORY = re.compile(r"can't allocate memory|out of memory|CUBLAS_STATUS_ALLOC_FAILED", re.IGNORECASE)
+_DISK = re.compile(
+    "No space left on device|Disk quota exceeded|File too large|No usable temporary directory"
+    "|inline_container.*unexpected pos|iostream error"  # torch.save's, of any write that failed
+)
 
 
 class NonFiniteLoss(ProgramError):
@@ -35,6 +41,34 @@ class Preempted(ProgramError):
     """SIGTERM arrived before the result was published."""
 
     exit_code = PREEMPTED
+
+
+class LocalDiskFailed(ProgramError):
+    """The machine's own disk, through which weights and checkpoints pass, was full or refused a write."""
+
+    exit_code = DISK_FAILED
+
+
+def named(error: BaseException) -> BaseException:
+    """`error`, or LocalDiskFailed where that is its cause: libraries have words of their own, or blame the hub."""
+    if isinstance(error, ProgramError) and not isinstance(error, SourceUnavailable):
+        return error
+    told = next((str(cause) for cause in causes(error) if _DISK.search(str(cause))), None)
+    if told is None:
+        return error
+    failed = LocalDiskFailed(
+        f"cannot write to the local disk: {' '.join(told.split())}; free some space, or name a larger one by TMPDIR "
+        "(and HF_HOME, where weights come from the hub), then run it again"
+    )
+    failed.__cause__ = error
+    return failed
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The error, the one that led to it, and so on."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def exit_code_of(error: BaseException) -> ExitCode:

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from huggingface_hub.errors import GatedRepoError, HfHubHTTPError
 
 from contract.exits import BadInput, SourceUnavailable
+from trainer.failures import causes
 
 _CLOSED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 
@@ -17,7 +18,7 @@ def hub_errors(repository: str, revision: str) -> Iterator[None]:
     try:
         yield
     except (HfHubHTTPError, OSError) as error:
-        if any(map(_is_closed, _causes(error))):  # transformers hides it in an OSError
+        if any(map(_is_closed, causes(error))):  # transformers hides it in an OSError
             page = f"huggingface.co/{repository}"
             raise BadInput(f"{repository} is gated: accept its licence at {page} and set HF_TOKEN") from error
         raise not_delivered(repository, revision, error) from error
@@ -34,9 +35,3 @@ def _is_closed(error: BaseException) -> bool:
     return isinstance(error, GatedRepoError) or (
         isinstance(error, HfHubHTTPError) and error.response.status_code in _CLOSED
     )
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__

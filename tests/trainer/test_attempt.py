@@ -166,13 +166,38 @@ def may_mount() -> bool:
         return False
 
 
-@pytest.mark.skipif(not may_mount(), reason="needs user namespaces to mount a full disk: sysctl or container forbid it")
+needs_mount = pytest.mark.skipif(
+    not may_mount(), reason="needs user namespaces to mount a full disk: sysctl or container forbid it"
+)
+
+
+def run_on_a_small_disk(mounted: Path, results: Path, size: str, **changes: str) -> subprocess.CompletedProcess[str]:
+    """A trainer for which `mounted` is a file system in memory; what lies there in the end comes after its log."""
+    mount = f"mount -t tmpfs -o size={size} none {mounted}"
+    script = f"{mount} && {sys.executable} -m trainer; code=$?; ls -R {mounted}; exit $code"
+    environ = environment(results, **changes)
+    return subprocess.run([*NAMESPACE, "sh", "-c", script], env=environ, capture_output=True, text=True, timeout=300)
+
+
+@needs_mount
+def test_a_full_local_disk_is_told_in_a_line(tmp_path: Path):
+    small, results = tmp_path / "small", tmp_path / "results"
+    small.mkdir()
+    done = run_on_a_small_disk(small, results, "200k", TMPDIR=str(small))
+    assert done.returncode == 16, done.stdout + done.stderr
+    assert "traceback" not in done.stdout
+    failure = decode(DirStore(results).get(only(documents(DirStore(results), "failure.json"))), Failure)
+    assert failure.error == "disk-failed"
+    assert failure.message.startswith("cannot write to the local disk: ")
+    assert "No space left on device" in failure.message
+    assert "TMPDIR" in failure.message
+    assert "\n" not in failure.message
+
+
+@needs_mount
 def test_a_full_disk_while_publishing(tmp_path: Path):
     """The store has room for the progress object and not for the adapter."""
-    mount = f"mount -t tmpfs -o size=80k none {tmp_path}"
-    script = f"{mount} && {sys.executable} -m trainer; code=$?; ls -R {tmp_path}; exit $code"
-    environ = environment(tmp_path)
-    done = subprocess.run([*NAMESPACE, "sh", "-c", script], env=environ, capture_output=True, text=True, timeout=300)
+    done = run_on_a_small_disk(tmp_path, tmp_path, "80k")
     assert done.returncode == 12, done.stdout + done.stderr
     assert "No space left" in done.stdout
     assert "store-failed" in done.stdout

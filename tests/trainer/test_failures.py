@@ -1,5 +1,6 @@
 """Ends of a cell by name; SIGTERM ends it as preempted, whatever the libraries in between make of it."""
 
+import errno
 import os
 import signal
 import time
@@ -8,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from contract.exits import BadInput, SourceUnavailable, StoreFailed
-from trainer.failures import Preempted, Termination, exit_code_of
+from trainer.failures import Preempted, Termination, exit_code_of, named
 
 
 @pytest.fixture
@@ -18,6 +19,16 @@ def termination() -> Iterator[Termination]:
     watching.watch()
     yield watching
     signal.signal(signal.SIGTERM, before)
+
+
+def hub_refusal(cause: OSError) -> SourceUnavailable:
+    refusal = SourceUnavailable(f"the hub did not deliver bert-base-uncased: {cause}")
+    refusal.__cause__ = cause
+    return refusal
+
+
+FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/tmp/trainer-x")
+QUOTA = OSError(errno.EDQUOT, os.strerror(errno.EDQUOT), "/tmp/trainer-x")
 
 
 def sigterm() -> None:
@@ -60,12 +71,20 @@ class OutOfMemoryError(RuntimeError):
         (SourceUnavailable("the hub did not deliver"), "source-unavailable"),
         (StoreFailed("cannot write"), "store-failed"),
         (BadInput("unknown model"), "bad-input"),
+        (FULL, "disk-failed"),
+        (QUOTA, "disk-failed"),
+        (Exception("Error while serializing: I/O error: No space left on device (os error 28)"), "disk-failed"),
+        (RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 576 vs 534"), "disk-failed"),
+        (hub_refusal(FULL), "disk-failed"),
+        (hub_refusal(OSError("read timed out")), "source-unavailable"),
+        (StoreFailed("cannot write /results/a.json: No space left on device"), "store-failed"),
+        (OSError(errno.EACCES, os.strerror(errno.EACCES), "/tmp/trainer-x"), "unexpected-error"),
         (KeyError("labels"), "unexpected-error"),
         (KeyboardInterrupt(), "unexpected-error"),
     ],
 )
 def test_each_end_has_its_exit_code(error: BaseException, name: str):
-    assert exit_code_of(error).name == name
+    assert exit_code_of(named(error)).name == name
 
 
 def test_before_sigterm_nothing_is_raised_and_no_error_renamed(termination: Termination):

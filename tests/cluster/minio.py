@@ -60,9 +60,12 @@ class Minio:
         }
 
     def await_ready(self) -> None:
-        """Return when it serves, also after its process was started again. Raises ClusterFailed."""
+        """Return when it serves, also after its process was started again. Raises ClusterFailed.
+
+        Its `ready` only looks at etcd and says so before the first bucket can be made.
+        """
         context = ssl.create_default_context(cafile=self.authority.certificate) if self.authority else None
-        self.process.await_ready(lambda: answers(f"{self.endpoint}/minio/health/ready", context))
+        self.process.await_ready(lambda: answers(f"{self.endpoint}/minio/health/cluster", context))
 
     def client(self) -> Any:
         """A boto3 client with the root user's rights."""

@@ -15,9 +15,9 @@ from typing import Any
 from benchmarks.measured import Measured, run
 from contract.grid import Grid
 from contract.keys import LOG, attempt_key, result_key
+from contract.opening import open_store
 from contract.result import encode
 from contract.revision import resolve
-from contract.store import open_store
 from contract.task import Task
 from launcher.jobs.manifest import OWNER_LABEL, RUN_LABEL
 from tests.cluster.certificates import ADMINS

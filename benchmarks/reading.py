@@ -9,8 +9,8 @@ import sys
 from collections.abc import Container, Iterator
 
 from contract.keys import RESULTS
+from contract.opening import open_store
 from contract.result import Success, decode
-from contract.store import open_store
 
 
 def main() -> None:

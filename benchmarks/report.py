@@ -20,8 +20,8 @@ from benchmarks.figures import Figure, alternately, ratios
 from benchmarks.latency import delayed
 from benchmarks.measured import Measured, run
 from contract.keys import RESULTS, result_key
+from contract.opening import open_store
 from contract.result import encode
-from contract.store import open_store
 from tests import factories
 from tests.cluster.binaries import binaries
 from tests.cluster.failure import ClusterFailed

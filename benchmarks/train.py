@@ -22,10 +22,10 @@ from benchmarks.figures import Figure, alternately, ratios
 from benchmarks.measured import Measured, run
 from benchmarks.steps import BF16, ENGINES, WARM_UP_STEPS, Clock, scored, steppers
 from contract.cell import MODELS
+from contract.folder import DirStore
 from contract.keys import RESULTS
 from contract.result import Metrics, Success, decode
 from contract.revision import resolve
-from contract.store import DirStore
 from contract.task import Engine, Hyper, Task, Train
 from trainer.data import load
 from trainer.encode import encode

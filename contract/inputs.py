@@ -15,8 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from contract.digest import file_digest
 from contract.exits import BadInput
 from contract.explain import one_line
+from contract.folder import DirStore
 from contract.keys import is_inside
-from contract.store import DirStore, Reader, Store, open_store
+from contract.opening import open_store
+from contract.store import Reader, Store
 
 CORPUS = "go_emotions"
 """The corpus among the names of inputs."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from threading import Timer
 
 from contract.exits import OK, PREEMPTED
-from contract.store import DirStore
+from contract.folder import DirStore
 from faults.attempts import environment
 from faults.worth import Corrupt, Lost, Worth, difference, left_over, worth_of
 

@@ -9,7 +9,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier
 
 from contract.keys import result_key
-from contract.store import open_store
+from contract.opening import open_store
 
 _FORKS = multiprocessing.get_context("forkserver")
 _START_SECONDS = 120.0

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 
 from contract.command_line import tell
 from contract.exits import ExitCode, ProgramError
-from contract.store import Store, open_store
+from contract.opening import open_store
+from contract.store import Store
 from launcher.command_line.heeded import refuse_unheeded
 from launcher.command_line.options import parser
 from launcher.command_line.settings import LauncherSettings, launcher_settings, warn_of_strangers

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from contract.store import DirStore
+from contract.folder import DirStore
 
 
 class Watched(DirStore):

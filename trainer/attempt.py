@@ -11,10 +11,11 @@ from collections.abc import Callable, Mapping
 
 from contract.exits import OK, UNEXPECTED, BadInput, ExitCode, ProgramError, StoreFailed
 from contract.keys import result_key
+from contract.opening import open_store
 from contract.redact import redacted
 from contract.result import Failure, Success, Unreadable, decode
 from contract.revision import resolve, verify
-from contract.store import Store, open_store
+from contract.store import Store
 from contract.task import Task
 from trainer.checkpoint import remove_all
 from trainer.data import Dataset, load

@@ -12,7 +12,8 @@ from aggregator.reading.progress import in_terminal
 from aggregator.reading.reader import open_reader
 from contract.command_line import tell
 from contract.exits import INCOMPLETE, OK, BadInput, ExitCode, ProgramError
-from contract.store import DirStore, Reader
+from contract.folder import DirStore
+from contract.store import Reader
 
 if TYPE_CHECKING:
     from aggregator.findings.report import Report

@@ -11,8 +11,9 @@ from datetime import timedelta
 
 from aggregator.reading.progress import Watch, unwatched
 from contract.exits import BadInput, StoreFailed
+from contract.folder import DirStore
 from contract.keys import ATTEMPTS, FAILURE, PODS, PREDICTIONS, PROGRESS, RESULTS, RUNS, attempt_file, is_inside
-from contract.store import DirStore, Entry, Reader
+from contract.store import Entry, Reader
 
 _COPIERS = 32
 _READ_BY_A_REPORT = {FAILURE, PROGRESS, PREDICTIONS}

@@ -10,8 +10,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from contract.opening import open_store
 from contract.s3 import S3Store
-from contract.store import Entry, Reader, open_store
+from contract.store import Entry, Reader
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig

@@ -14,8 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from contract.exits import INCOMPLETE, OK, BadInput, ExitCode, ProgramError
+from contract.opening import open_store
 from contract.processors import processors
-from contract.store import open_store
 from launcher.cells.submission import refuse_a_folder
 from launcher.command_line.job_options import JobOptions
 from launcher.command_line.reference import parse

@@ -7,9 +7,9 @@ from typing import Any
 
 from aggregator.command_line.cli import main
 from contract.grid import load_grid
+from contract.opening import open_store
 from contract.revision import resolve
 from contract.run import Run, record_run
-from contract.store import open_store
 from contract.task import Task
 
 GRID: dict[str, Any] = {"name": "small", "models": ["gemma3", "bert"], "labels": [2, 4], "samples": [800, 1600]}

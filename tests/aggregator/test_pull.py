@@ -7,7 +7,7 @@ import pytest
 
 from aggregator.command_line.cli import main
 from contract.keys import LOG, PREDICTIONS, RESULTS, attempt_key
-from contract.store import open_store
+from contract.opening import open_store
 from tests import factories
 from tests.aggregator import study
 from tests.aggregator.desk import Desk

@@ -4,7 +4,9 @@ import pytest
 
 from aggregator.reading.reader import S3Reader, open_reader
 from contract.exits import BAD_INPUT, ProgramError
-from contract.store import DirStore, Reader, Store, open_store
+from contract.folder import DirStore
+from contract.opening import open_store
+from contract.store import Reader, Store
 from tests.cluster.minio import Minio
 
 

@@ -13,7 +13,7 @@ import pytest
 from aggregator.command_line.cli import main
 from aggregator.outcomes.table import COLUMNS
 from contract.keys import LOG, PROGRESS, attempt_key, run_key
-from contract.store import open_store
+from contract.opening import open_store
 from tests import factories
 from tests.aggregator import study
 from tests.aggregator.desk import PLUMBING, Desk

@@ -10,8 +10,9 @@ from aggregator.reading.results import Damaged, Results, read_results
 from benchmarks.witness import Witness, witness_of
 from contract.exits import BadInput, StoreFailed
 from contract.keys import result_key
+from contract.opening import open_store
 from contract.result import Success, encode
-from contract.store import Store, open_store
+from contract.store import Store
 from tests import factories
 from tests.cluster.minio import Minio
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from aggregator.command_line.cli import main
-from contract.store import open_store
+from contract.opening import open_store
 from contract.task import Task
 from tests import factories
 from tests.aggregator import study

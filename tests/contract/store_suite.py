@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from contract.exits import StoreFailed
-from contract.store import Store, open_store
+from contract.opening import open_store
+from contract.store import Store
 
 
 class StoreSuite:

@@ -8,8 +8,8 @@ import pytest
 from contract.cell import Cell
 from contract.exits import BadInput
 from contract.inputs import CORPUS, RECORD, CopiedFile, Copy
+from contract.opening import open_store
 from contract.revision import data_revision, resolve, weights_revision
-from contract.store import open_store
 from contract.task import Data, Model
 from tests.cluster.minio import Minio
 from tests.factories import task

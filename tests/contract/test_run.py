@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from contract.exits import BadInput
 from contract.grid import load_grid
 from contract.keys import run_key
+from contract.opening import open_store
 from contract.revision import resolve
 from contract.run import Run, load_run, record_run, run_names
-from contract.store import Store, open_store
+from contract.store import Store
 from contract.survey import Done, Missing, survey
 from contract.task import Task
 from tests.contract.strategies import tasks

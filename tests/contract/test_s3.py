@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from contract.exits import BAD_INPUT, STORE_FAILED, BadInput, StoreFailed
-from contract.store import Store, open_store
+from contract.opening import open_store
+from contract.store import Store
 from tests.cluster.certificates import Authority
 from tests.cluster.minio import Minio
 from tests.cluster.running import running_minio_with_tls

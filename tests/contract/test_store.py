@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from contract.exits import BadInput, StoreFailed
+from contract.folder import DirStore
 from contract.keys import attempt_file, attempt_key, checkpoint_key, checkpoint_part, result_key, results_by_cell
-from contract.store import DirStore, Store, open_store
+from contract.opening import open_store
+from contract.store import Store
 from tests.contract.store_suite import StoreSuite
 
 
@@ -108,7 +110,7 @@ def may_mount() -> bool:
 
 
 NAMESPACE = ["unshare", "--user", "--map-root-user", "--mount"]
-CHECK = "import sys; from contract.store import open_store; open_store(sys.argv[1]).check_writable()"
+CHECK = "import sys; from contract.opening import open_store; open_store(sys.argv[1]).check_writable()"
 
 
 @pytest.mark.skipif(not may_mount(), reason="needs user namespaces to mount read-only: sysctl or container forbid it")
@@ -169,7 +171,7 @@ def finished(program: str, folder: Path) -> str:
 
 WRITE_BEYOND_THE_LIMIT = """
 import resource, signal, sys
-from contract.store import open_store
+from contract.opening import open_store
 from contract.exits import StoreFailed
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
@@ -195,7 +197,7 @@ SIZE = 4_000_000
 WRITE_FOR_EVER = f"""
 import sys
 from itertools import count
-from contract.store import open_store
+from contract.opening import open_store
 store = open_store(sys.argv[1])
 for i in count():
     store.publish(f"results/c/{{i}}.json", b"x" * {SIZE})

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from contract.keys import ATTEMPTS, FAILURE, LOG, PODS, PROGRESS, RESULTS, attempt_key, pod_failure_key, result_key
-from contract.store import Store, open_store
+from contract.opening import open_store
+from contract.store import Store
 from contract.survey import Done, Failed, Lost, Missing, Running, Stale, State, look, survey
 from contract.task import Task
 from tests.factories import failure, pod_failure, progress, publish, success, task

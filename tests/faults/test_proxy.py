@@ -11,7 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from contract.exits import StoreFailed
-from contract.store import open_store
+from contract.opening import open_store
 from faults.kinds import KINDS, Scene
 from faults.proxy import Aim, Proxy, Target, proxy_of
 from faults.servers import Server, server_of

@@ -14,8 +14,9 @@ import yaml
 from kubernetes import client
 
 from contract.grid import load_grid
+from contract.opening import open_store
 from contract.revision import resolve
-from contract.store import Store, open_store
+from contract.store import Store
 from contract.task import Task
 from launcher.command_line.job_options import JobOptions
 from launcher.jobs.manifest import job_manifest, load_template

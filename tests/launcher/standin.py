@@ -12,8 +12,8 @@ from enum import IntEnum
 from pathlib import Path
 
 from contract.keys import result_key
+from contract.opening import open_store
 from contract.result import encode
-from contract.store import open_store
 from tests.factories import failure, progress, publish, success
 from trainer.provenance import new_attempt
 from trainer.settings import task_from_environment

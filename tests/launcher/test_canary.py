@@ -2,7 +2,7 @@
 
 import pytest
 
-from contract.store import open_store
+from contract.opening import open_store
 from contract.survey import Done, Failed, Lost, Missing, Running, Stale
 from launcher.cells.ends import NO_RESULT
 from launcher.cells.plan import plan

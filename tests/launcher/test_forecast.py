@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from contract.store import open_store
+from contract.opening import open_store
 from contract.survey import Done, Missing, Running
 from launcher.cells.view import Queued, Row, Started, Suspended
 from launcher.costs.forecast import Measurements, remaining

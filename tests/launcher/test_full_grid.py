@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from contract.grid import load_grid
+from contract.opening import open_store
 from contract.revision import resolve
-from contract.store import open_store
 from contract.task import Task
 from tests.cluster.cluster import Cluster
 from tests.cluster.endings import ends, runs_on

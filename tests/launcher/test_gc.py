@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from contract.folder import DirStore
 from contract.keys import attempt_key, checkpoint_key, result_key
 from contract.result import artifact, encode
-from contract.store import DirStore
 from contract.task import Task
 from launcher.cli import main
 from launcher.verbs.gc import leftovers

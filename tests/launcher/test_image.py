@@ -10,8 +10,9 @@ import pytest
 
 from contract.exits import BadInput
 from contract.keys import image_key
+from contract.opening import open_store
 from contract.run import run_names
-from contract.store import Store, open_store
+from contract.store import Store
 from launcher.submit.image import pin_image, resolve_image
 from tests.launcher.registry import Registry, registry
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from contract.keys import RESULTS, result_key
+from contract.opening import open_store
 from contract.result import encode
-from contract.store import open_store
 from contract.survey import Done, Missing
 from contract.task import Task
 from launcher.cells.plan import plan

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from contract.keys import PODS
-from contract.store import Store, open_store
+from contract.opening import open_store
+from contract.store import Store
 from contract.survey import Done, Failed, Lost, Missing, State, survey
 from launcher.cells.pod_failures import Keeper, pod_failures
 from launcher.cells.view import Row, join

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from contract.store import open_store
+from contract.opening import open_store
 from contract.survey import Done, Missing
 from launcher.cells.plan import plan
 from launcher.command_line.job_options import JobOptions

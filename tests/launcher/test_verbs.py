@@ -6,8 +6,8 @@ import subprocess
 import pytest
 
 from contract.keys import attempt_key
+from contract.opening import open_store
 from contract.run import Run, load_run, record_run
-from contract.store import open_store
 from tests.factories import failure, progress, publish, success
 from tests.launcher.program import Launcher
 from tests.launcher.standin import Ending

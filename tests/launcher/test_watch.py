@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contract.store import open_store
+from contract.opening import open_store
 from contract.survey import Done, Failed, Missing, Running
 from launcher.cells.ends import Broken
 from launcher.cells.view import Held, Pending, Queued, Row, Stuck

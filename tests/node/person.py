@@ -13,8 +13,8 @@ import yaml
 
 from contract.cell import MODELS
 from contract.keys import RESULTS
+from contract.opening import open_store
 from contract.result import Success, decode
-from contract.store import open_store
 from tests.cluster.minio import Minio
 from tests.node.images import full_name
 from tests.node.namespace import NAMESPACE, PERSON

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from aggregator.reading.predictions import Answers, read_predictions
+from contract.folder import DirStore
+from contract.opening import open_store
 from contract.result import Failure, Progress, decode
-from contract.store import DirStore, open_store
 from tests.trainer.program import await_event, documents, environment, only, result_of, run, running
 
 IMAGE = f"registry.example/trainer@sha256:{'0' * 64}"

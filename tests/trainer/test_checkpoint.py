@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from contract.store import Store, open_store
+from contract.opening import open_store
+from contract.store import Store
 from tests.cluster.minio import Minio
 from tests.trainer.checkpoint_suite import CheckpointSuite
 

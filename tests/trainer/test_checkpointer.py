@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from contract.exits import StoreFailed
-from contract.store import DirStore
+from contract.folder import DirStore
 from contract.task import Task, Train
 from tests.factories import task
 from trainer.checkpointer import Checkpointer

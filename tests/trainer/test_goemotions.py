@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from contract.cell import EMOTIONS
+from contract.folder import DirStore
 from contract.result import Success
-from contract.store import DirStore
 from tests.factories import task
 from tests.trainer.program import result_of, run
 from trainer.corpus import CORPUS_LABELS, Row, read_rows

@@ -7,8 +7,9 @@ import pytest
 
 from contract.inputs import CORPUS, RECORD
 from contract.keys import PREDICTIONS
+from contract.opening import open_store
 from contract.prefetch import Prefetch
-from contract.store import Store, open_store
+from contract.store import Store
 from tests.cluster.minio import Minio
 from tests.trainer.program import result_of, run
 from trainer.corpus import CORPUS_LABELS

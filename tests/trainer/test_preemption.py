@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 import pytest
 
+from contract.opening import open_store
 from contract.result import Failure, Success, decode
-from contract.store import Store, open_store
+from contract.store import Store
 from tests.cluster.minio import Minio
 from tests.trainer.program import await_event, documents, only, result_of, run, running
 

@@ -18,9 +18,9 @@ from safetensors.numpy import save
 
 from contract.cell import MODELS
 from contract.inputs import CORPUS, RECORD, find_copy, open_place
+from contract.opening import open_store
 from contract.prefetch import Prefetch
 from contract.revision import DATASET_HUB_ID, DATASET_HUB_REVISION, data_revision, weights_revision
-from contract.store import open_store
 from contract.task import Data, Model
 from tests.cluster.minio import Minio
 from tests.hub import Hub, running_hub

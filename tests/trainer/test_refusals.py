@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from contract.folder import DirStore
 from contract.result import Failure, decode
-from contract.store import DirStore
 from tests.trainer.program import documents, only, run
 from trainer.corpus import CORPUS_LABELS
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from contract.store import DirStore
+from contract.folder import DirStore
 from tests.factories import task
 from trainer.journal import Journal
 from trainer.publish import traceback_tail

@@ -2,7 +2,7 @@
 
 import pytest
 
-from contract.store import open_store
+from contract.opening import open_store
 from tests.cluster.minio import Minio
 from tests.contract.fronts import front_of, ignoring_conditions, refusal
 from tests.trainer.program import result_of, run

@@ -30,7 +30,7 @@ from trainer.weights import check_weights
 _OF_A_PROCESS_GROUP = {"RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"}
 """A scheduler or torchrun sets these; Trainer would wait for the other processes of the group."""
 
-Work = Callable[[Task, Store, Journal, Termination], bool]
+Body = Callable[[Task, Store, Journal, Termination], bool]
 """What an attempt does between its beginning and its end; False when another attempt had published before."""
 
 
@@ -39,7 +39,7 @@ def main(environ: Mapping[str, str] = os.environ) -> int:
     return run(environ, train)
 
 
-def run(environ: Mapping[str, str], work: Work) -> int:
+def run(environ: Mapping[str, str], body: Body) -> int:
     """Do the work on the cell that the environment asks for; returns the exit code.
 
     What is wrong with the request itself is told on stderr; once the cell has a fingerprint and a store, an attempt
@@ -49,13 +49,13 @@ def run(environ: Mapping[str, str], work: Work) -> int:
         (task,) = resolve([task_from_environment(environ)])
         store = open_store(task.results.uri, unsafe=task.results.unsafe)
         store.check_writable()
-        return attempt(task, store, work).number
+        return attempt(task, store, body).number
     except ProgramError as error:
         sys.stderr.write(f"trainer: error: {redacted(str(error))}\n")
         return error.exit_code.number
 
 
-def attempt(task: Task, store: Store, work: Work) -> ExitCode:
+def attempt(task: Task, store: Store, body: Body) -> ExitCode:
     """Run the cell once, whatever happens leave a record of it. Raises StoreFailed when not even that works."""
     journal = Journal(task, new_attempt(), store)
     if _is_published(task, store):
@@ -66,7 +66,7 @@ def attempt(task: Task, store: Store, work: Work) -> ExitCode:
     termination.watch()
     with journal.pulse():
         try:
-            return _run(task, store, journal, termination, work)
+            return _run(task, store, journal, termination, body)
         except BaseException as error:  # also KeyboardInterrupt: an attempt that ended says so
             return _fail(task, store, journal, named(termination.explain(error)))
 
@@ -92,9 +92,9 @@ def _remove_checkpoints(task: Task, store: Store, journal: Journal) -> None:
         journal.event("checkpoints-not-removed", reason=str(error))
 
 
-def _run(task: Task, store: Store, journal: Journal, termination: Termination, work: Work) -> ExitCode:
+def _run(task: Task, store: Store, journal: Journal, termination: Termination, body: Body) -> ExitCode:
     journal.event("cell-starts", cell=task.cell.id, fingerprint=task.fingerprint(), threads=threads_for(task))
-    published = work(task, store, journal, termination)
+    published = body(task, store, journal, termination)
     journal.event("published" if published else "already-published", key=result_key(task.cell.id, task.fingerprint()))
     return OK
 

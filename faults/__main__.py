@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from faults.attempts import PUBLISHER, TRAINER, prepare
+from faults.failure import CampaignFailed
 from faults.parts import PARTS, Campaign
 from faults.report import figures, write_tables
 from tests.cluster.failure import ClusterFailed
@@ -23,7 +24,7 @@ def main() -> int:
     parser.add_argument("--part", choices=list(PARTS), action="append", help="only this one; repeat for more")
     parser.add_argument("--seed", type=int, default=20261125, help="decides each fault (default: 20261125)")
     parser.add_argument("--minutes", type=float, default=40, metavar="N", help="begin nothing later (default: 40)")
-    parser.add_argument("--lanes", type=int, default=8, metavar="N", help="publishers at a time (default: 8)")
+    parser.add_argument("--lanes", type=_at_least_one, default=8, metavar="N", help="publishers at a time (default: 8)")
     parser.add_argument("--records", type=Path, metavar="FOLDER", help="keep what is found there, and go on from it")
     parser.add_argument("--page", type=Path, metavar="FILE", help="write the tables into this page")
     options = parser.parse_args()
@@ -37,13 +38,23 @@ def main() -> int:
             for part in parts:
                 PARTS[part](campaign)
             found = campaign.outcomes.load(), campaign.races.load(), campaign.lives.load()
-    except ClusterFailed as error:
+    except (ClusterFailed, CampaignFailed) as error:
         sys.stderr.write(f"{error}\n")
         return 1
+    except KeyboardInterrupt:
+        kept = f"the same command goes on from {options.records}" if options.records else "use --records to keep it"
+        sys.stderr.write(f"stopped; what was found until now: {kept}\n")
+        return 130
     sys.stdout.writelines(f"{figure}\n" for figure in figures(*found))
     if options.page:
         write_tables(options.page, options.seed, *found)
     return 0
+
+
+def _at_least_one(text: str) -> int:
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{number} is too few: give 1 or more")
+    return number
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
 """One attempt at one cell as a process: the trainer, or a publisher alone."""
 
+import faulthandler
 import fcntl
 import multiprocessing
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -17,12 +19,14 @@ from contract.task import Task
 from faults.servers import Server
 
 _PIPE_BYTES = 2**20
+_STACKS_SECONDS = 2.0
+"""For a program that hangs to write down where."""
 _FORKS = multiprocessing.get_context("forkserver")
 
 # Every step is followed by an evaluation and by a checkpoint: a random moment of the training meets each of them.
 SMALL_CELL = {
     "cell": {"model": "bert", "labels": 2, "samples": 80},
-    "hyper": {"epochs": 1, "batch_size": 8, "eval_steps": 1, "early_stopping_patience": 99},
+    "hyper": {"epochs": 1, "batch_size": 16, "eval_steps": 1, "early_stopping_patience": 99},
     "data": {"source": "synthetic"},
     "model": {"weights": "random"},
     "train": {"threads": 1},
@@ -33,15 +37,14 @@ SMALL_CELL = {
 
 @dataclass(frozen=True)
 class Program:
-    """A program that works on the small cell, and how long it may take over it, whatever happens."""
+    """A program that works on the small cell, and how long it may take over it, whatever happens.
+
+    `modules` are what its processes, started by the thousand, need not import: they are forks of one that has done so.
+    """
 
     name: str
     main: Callable[[], int]
     modules: tuple[str, ...]
-    """What its processes, started by the thousand, need not import: they are forks of one that has done so.
-
-    Not torch, which refuses to be used in a fork once it has looked for a GPU.
-    """
     deadline_seconds: float
 
 
@@ -100,7 +103,9 @@ def attempt(
         if begins is not None:
             begins(psutil.Process(process.pid))
         process.join(program.deadline_seconds)
-        code = process.exitcode
+        if (code := process.exitcode) is None:
+            os.kill(process.pid or 0, signal.SIGUSR1)
+            process.join(_STACKS_SECONDS)
         process.kill()
         process.join()
         return Ended(code, os.read(reading, _PIPE_BYTES).decode(errors="replace"), time.monotonic() - begun)
@@ -127,6 +132,7 @@ def _run(main: Callable[[], int], environ: dict[str, str], output: str) -> None:
     stream = os.open(output, os.O_WRONLY)
     os.dup2(stream, sys.stdout.fileno())
     os.dup2(stream, sys.stderr.fileno())
+    faulthandler.register(signal.SIGUSR1, file=sys.stderr)
     sys.exit(main())
 
 
@@ -143,4 +149,4 @@ def _trainer() -> int:
 
 
 PUBLISHER = Program("publisher", _publisher, ("faults.publisher", "contract.s3", "boto3"), 300)
-TRAINER = Program("trainer", _trainer, ("trainer.attempt", "contract.s3", "boto3"), 600)
+TRAINER = Program("trainer", _trainer, ("faults.stack", "trainer.attempt", "contract.s3", "boto3"), 600)

@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ from uuid import uuid4
 from contract.exits import OK
 from contract.keys import RESULTS
 from faults.attempts import Ended, Place, Program, attempt
-from faults.kinds import KINDS, Kind, Scene
+from faults.kinds import KINDS, Kind, Scene, took_place
 from faults.outcome import Outcome
-from faults.proxy import Aim, proxy_of
+from faults.proxy import Aim, Exchange, proxy_of
 from faults.servers import Kept, Server
 from faults.victim import Victim
 from faults.worth import Corrupt, Lost, Worth, difference, left_over, worth_of
@@ -59,26 +59,32 @@ def _drawn(victim: Victim, kind: Kind, number: int, seed: int) -> Injection:
 
 
 def run(
-    victim: Victim, servers: Mapping[Kept, Server], injections: Sequence[Injection], lanes: int, seconds: float
-) -> Iterator[Outcome]:
-    """Endure them, as they end, beginning none after `seconds`.
+    victim: Victim,
+    servers: Mapping[Kept, Server],
+    injections: Sequence[Injection],
+    lanes: int,
+    seconds: float,
+    keep: Callable[[Outcome], None],
+) -> None:
+    """Endure them, each kept as soon as it is over, beginning none after `seconds`, nor after an error or Ctrl-C.
 
     So many at a time, but one at a time on a server that suffers itself.
     """
     last_begin = time.monotonic() + seconds
+
+    def endure_in_time(injection: Injection) -> None:
+        if time.monotonic() < last_begin:
+            keep(endure(victim, servers[injection.kind.kept], injection))
+
     with ExitStack() as stack:
         pools = {kept: stack.enter_context(ThreadPoolExecutor(lanes if kept is Kept.ALONE else 1)) for kept in servers}
-        waiting = [
-            pools[injection.kind.kept].submit(_in_time, last_begin, victim, servers[injection.kind.kept], injection)
-            for injection in injections
-        ]
-        for future in as_completed(waiting):
-            if (outcome := future.result()) is not None:
-                yield outcome
-
-
-def _in_time(last_begin: float, victim: Victim, server: Server, injection: Injection) -> Outcome | None:
-    return endure(victim, server, injection) if time.monotonic() < last_begin else None
+        waiting = [pools[injection.kind.kept].submit(endure_in_time, injection) for injection in injections]
+        try:
+            for future in as_completed(waiting):
+                future.result()
+        finally:
+            for future in waiting:
+                future.cancel()
 
 
 def endure(victim: Victim, server: Server, injection: Injection) -> Outcome:
@@ -93,6 +99,7 @@ def endure(victim: Victim, server: Server, injection: Injection) -> Outcome:
     while len(attempts) == 1 or (attempts[-1].code != OK.number and len(attempts) < _MOST_ATTEMPTS):
         server.await_ready()
         attempts.append(undisturbed())
+    all_of_them = [under_it, *racers, *attempts[1:]]
     objects = place.objects()
     lost, corrupt = _judged(objects, victim.worth)
     return Outcome(
@@ -101,12 +108,13 @@ def endure(victim: Victim, server: Server, injection: Injection) -> Outcome:
         injection.kind.name,
         str(injection),
         met,
-        [ended.code for ended in (under_it, *racers, *attempts[1:])],
+        [ended.code for ended in all_of_them],
         round(under_it.seconds, 1),
         lost=lost,
         corrupt=corrupt,
-        published_twice=_published_twice(place, [*racers, *attempts], was_there=injection.found == "result"),
+        published_twice=_published_twice(place, all_of_them, was_there=injection.found == "result"),
         left_over=len(left_over(objects)),
+        hung_at=next((ended.words for ended in all_of_them if ended.code is None), None),
     )
 
 
@@ -115,12 +123,15 @@ def _under_the_fault(
 ) -> tuple[Ended, int]:
     """The attempt, and how many of its requests met the fault."""
     scene = Scene(place.server, random.Random(injection.seed), race)  # noqa: S311
-    spoil = partial(injection.kind.act, scene)
+
+    def spoil(exchange: Exchange) -> bool:
+        return took_place(partial(injection.kind.act, scene, exchange))
+
     with proxy_of(place.server.minio.endpoint, injection.aim, spoil) as proxy:
         scene.proxy = proxy
         ended = attempt(program, place, proxy.endpoint, scene.begins)
-        scene.close()
-        return ended, proxy.spoiled
+        later = scene.close()
+    return ended, (proxy.spoiled + later) if injection.kind.shows(ended) else 0
 
 
 def _judged(objects: Mapping[str, bytes], expected: Worth) -> tuple[str | None, str | None]:

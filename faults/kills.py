@@ -40,7 +40,6 @@ _ACTIVITIES = {
     "discard": "publish",
     "examine": "test",
     "keep": "checkpoint",
-    "_snapshot": "checkpoint",
     "_save_checkpoint": "checkpoint",
     "resume": "resume",
     "_resume": "resume",

@@ -1,16 +1,22 @@
 """What can go wrong while a cell is written: each kind as what it does at one request of the cell to its store."""
 
 import random
+import re
 import resource
 import signal
 import threading
+import time
 from collections.abc import Callable
-from contextlib import suppress
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 
 import psutil
 
+from contract.exits import OK
+from contract.s3 import TRIES
+from faults.attempts import Ended
 from faults.proxy import Answer, Exchange, Proxy, pass_on
 from faults.servers import Kept, Server
 
@@ -25,33 +31,65 @@ class Scene:
     server: Server
     rng: random.Random
     race: Callable[[], None]
-    """Another attempt, from its beginning to its end."""
+    """Another attempt, from its beginning to its end; at most once."""
     program: psutil.Process = field(init=False)
     proxy: Proxy = field(init=False)
-    _later: list[threading.Timer] = field(default_factory=list)
+    _pool: ThreadPoolExecutor = field(default_factory=ThreadPoolExecutor)
+    _later: list[Future[bool]] = field(default_factory=list)
+    _racing: Future[None] | None = None
+    _is_over: bool = False
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def begins(self, program: psutil.Process) -> None:
         """The attempt is at work."""
         self.program = program
 
     def later(self, seconds: float, act: Callable[[], object]) -> None:
-        """Do it then; the scene waits for it."""
-        timer = threading.Timer(seconds, act)
-        timer.start()
-        self._later.append(timer)
+        """Do it then, unless all is over; the scene waits for it. What returns True is a fault that took place."""
 
-    def close(self) -> None:
-        """Return when nothing more will happen."""
-        for timer in self._later:
-            timer.join()
+        def wait_and_act() -> bool:
+            time.sleep(seconds)
+            return took_place(act)
+
+        with self._lock:
+            if not self._is_over:
+                self._later.append(self._pool.submit(wait_and_act))
+
+    def overtake(self) -> None:
+        """Let the other attempt work; whoever asks for it waits for its end."""
+        with self._lock:
+            if self._is_over:
+                return
+            self._racing = self._racing or self._pool.submit(self.race)
+        self._racing.result()
+
+    def close(self) -> int:
+        """Return when nothing more will happen: how many faults took place later. Raises what such an act raised."""
+        with self._lock:
+            self._is_over = True
+        self._pool.shutdown()
+        return sum(done.result() for done in self._later)
 
 
-Act = Callable[[Scene, Exchange], None]
+def took_place(act: Callable[[], object]) -> bool:
+    """Do it; not where the program was gone before it."""
+    try:
+        return act() is True
+    except psutil.NoSuchProcess:
+        return False
+
+
+Act = Callable[[Scene, Exchange], bool]
+"""Whether the fault took place; False where it comes later."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of fault: which requests may meet it, how many in a row, and what it does to each."""
+    """A kind of fault: which requests may meet it, how many in a row, and what it does to each.
+
+    What takes something from a program hits it only when the program wants it: `sign` is what it then says, or its
+    attempt ends without a result.
+    """
 
     name: str
     act: Act
@@ -59,55 +97,72 @@ class Kind:
     places: tuple[str, ...] = (".probe-", "results/", "attempts/", "checkpoints/")
     times: tuple[int, ...] = (1,)
     kept: Kept = Kept.ALONE
+    sign: str | None = None
+
+    def shows(self, ended: Ended) -> bool:
+        """Whether the attempt tells that it was hit."""
+        return self.sign is None or ended.code != OK.number or re.search(self.sign, ended.words) is not None
 
 
-def _refused(scene: Scene, exchange: Exchange) -> None:
+def _refused(scene: Scene, exchange: Exchange) -> bool:
     scene.proxy.refuse(scene.rng.choice((0.5, 5.0, 60.0)))
     exchange.reset()
+    return True
 
 
-def _reset_during_put(scene: Scene, exchange: Exchange) -> None:
+def _reset_during_put(scene: Scene, exchange: Exchange) -> bool:
     exchange.receive(scene.rng.random())
     exchange.reset()
+    return True
 
 
-def _reset_during_get(scene: Scene, exchange: Exchange) -> None:
+def _reset_during_get(scene: Scene, exchange: Exchange) -> bool:
     exchange.reply(exchange.forward(exchange.receive()), share=scene.rng.uniform(0.0, 0.99))
     exchange.reset()
+    return True
 
 
-def _answer_lost(scene: Scene, exchange: Exchange) -> None:
+def _answer_lost(scene: Scene, exchange: Exchange) -> bool:
     exchange.forward(exchange.receive())
     exchange.reset()
+    return True
 
 
-def _executed_late(scene: Scene, exchange: Exchange) -> None:
+def _executed_late(scene: Scene, exchange: Exchange) -> bool:
     """The connection ends, and seconds later the request arrives at the store after all."""
     body = exchange.receive()
-    scene.later(scene.rng.uniform(0.5, 4.0), lambda: exchange.forward(body))
+    scene.later(scene.rng.uniform(0.5, 4.0), lambda: bool(exchange.forward(body)))
     exchange.reset()
+    return False
 
 
-def _slow(scene: Scene, exchange: Exchange) -> None:
+def _slow(scene: Scene, exchange: Exchange) -> bool:
     exchange.reply(exchange.forward(exchange.receive()), seconds=scene.rng.uniform(2.0, 8.0))
+    return True
 
 
-def _stalled(scene: Scene, exchange: Exchange) -> None:
+def _stalled(scene: Scene, exchange: Exchange) -> bool:
     exchange.receive()
     exchange.stall()
+    return True
 
 
-def _truncated(scene: Scene, exchange: Exchange) -> None:
-    exchange.reply(exchange.forward(exchange.receive()), share=scene.rng.uniform(0.0, 0.99))
+def _truncated(scene: Scene, exchange: Exchange) -> bool:
+    answer = exchange.forward(exchange.receive())
+    exchange.reply(answer, share=scene.rng.uniform(0.0, 0.99))
+    return bool(answer.body)
 
 
-def _flipped_sending(scene: Scene, exchange: Exchange) -> None:
-    exchange.reply(exchange.forward(_flipped(exchange.receive(), scene.rng)))
+def _flipped_sending(scene: Scene, exchange: Exchange) -> bool:
+    body = exchange.receive()
+    exchange.reply(exchange.forward(_flipped(body, scene.rng)))
+    return bool(body)
 
 
-def _flipped_answering(scene: Scene, exchange: Exchange) -> None:
+def _flipped_answering(scene: Scene, exchange: Exchange) -> bool:
     answer = exchange.forward(exchange.receive())
     exchange.reply(Answer(answer.status, answer.headers, _flipped(answer.body, scene.rng)))
+    return bool(answer.body)
 
 
 def _flipped(data: bytes, rng: random.Random) -> bytes:
@@ -122,81 +177,91 @@ def _says(status: int, code: str) -> Act:
     """The store refuses, in S3's form (Amazon S3 API reference, error responses)."""
     body = f'<?xml version="1.0" encoding="UTF-8"?><Error><Code>{code}</Code><Message>{code}</Message></Error>'
 
-    def say(scene: Scene, exchange: Exchange) -> None:
+    def say(scene: Scene, exchange: Exchange) -> bool:
         exchange.receive()
         exchange.reply(Answer(status, (("Content-Type", "application/xml"),), body.encode()))
+        return True
 
     return say
 
 
-def _racer(scene: Scene, exchange: Exchange) -> None:
-    scene.race()
-    pass_on(exchange)
+def _racer(scene: Scene, exchange: Exchange) -> bool:
+    """A client that has waited too long, and asks again, waits for the same racer."""
+    scene.overtake()
+    return _refuses(exchange)
 
 
-def _wrong_clock(scene: Scene, exchange: Exchange) -> None:
+def _refuses(exchange: Exchange) -> bool:
+    """Whether the store, asked after what was done to it or to the request, says no."""
+    answer = exchange.forward(exchange.receive())
+    exchange.reply(answer)
+    return answer.status >= HTTPStatus.BAD_REQUEST
+
+
+def _wrong_clock(scene: Scene, exchange: Exchange) -> bool:
     """The date is all that a store sees of a client's clock; it looks at it before the signature."""
     wrong = datetime.now(UTC) + timedelta(minutes=scene.rng.choice((-1, 1)) * scene.rng.uniform(16, 600))
     exchange.headers["X-Amz-Date"] = wrong.strftime(_DATE)
+    return _refuses(exchange)
+
+
+def _server_killed(scene: Scene, exchange: Exchange) -> bool:
+    down = scene.rng.uniform(0.0, 5.0)
+    if scene.rng.random() < 0.5:
+        scene.server.crash(down)
+    else:  # in the middle of the request
+        scene.later(scene.rng.uniform(0.0, 0.01), lambda: scene.server.crash(down))
     pass_on(exchange)
+    return True
 
 
-def _server_killed(scene: Scene, exchange: Exchange) -> None:
-    if scene.rng.random() < 0.5:  # in the middle of the request
-        scene.later(scene.rng.uniform(0.0, 0.01), lambda: scene.server.crash(scene.rng.uniform(0.0, 5.0)))
-    else:
-        scene.server.crash(scene.rng.uniform(0.0, 5.0))
-    pass_on(exchange)
-
-
-def _store_full(scene: Scene, exchange: Exchange) -> None:
+def _store_full(scene: Scene, exchange: Exchange) -> bool:
     scene.server.fill()
     scene.later(scene.rng.choice((0.5, 5.0, 60.0)), scene.server.free)
-    pass_on(exchange)
+    return _refuses(exchange)
 
 
 def _signal(number: signal.Signals) -> Act:
     """Sent before the request is executed, after it, or a little later."""
 
-    def send(scene: Scene, exchange: Exchange) -> None:
+    def send(scene: Scene, exchange: Exchange) -> bool:
         program = scene.program
         match scene.rng.choice(("before", "after", "later")):
             case "before":
                 program.send_signal(number)
                 pass_on(exchange)
+                return True
             case "after":
                 answer = exchange.forward(exchange.receive())
                 program.send_signal(number)
                 exchange.reply(answer)
+                return True
             case _:
                 pass_on(exchange)
-                scene.later(scene.rng.uniform(0.0, 0.2), lambda: _send_if_there(program, number))
+                scene.later(scene.rng.uniform(0.0, 0.2), lambda: program.send_signal(number) is None)
+                return False
 
     return send
 
 
-def _send_if_there(program: psutil.Process, number: signal.Signals) -> None:
-    with suppress(psutil.NoSuchProcess):
-        program.send_signal(number)
-
-
-def _out_of_memory(scene: Scene, exchange: Exchange) -> None:
+def _out_of_memory(scene: Scene, exchange: Exchange) -> bool:
     """From now on the program gets no more memory than it has, give or take a little."""
-    held = scene.program.memory_info().vms
-    limit = held + scene.rng.choice((0, 100_000, 10_000_000))
+    limit = scene.program.memory_info().vms + scene.rng.choice((0, 100_000, 10_000_000))
     scene.program.rlimit(resource.RLIMIT_AS, (limit, limit))
     pass_on(exchange)
+    return True
 
 
-def _local_disk_full(scene: Scene, exchange: Exchange) -> None:
+def _local_disk_full(scene: Scene, exchange: Exchange) -> bool:
     """A limit on the size of files stands for the full disk: a write fails in its middle just the same."""
     limit = scene.rng.randrange(500)
     scene.program.rlimit(resource.RLIMIT_FSIZE, (limit, limit))
     pass_on(exchange)
+    return True
 
 
-_BRIEF_OR_LONG = (1, 3, 20)
-"""Times in a row; the client asks ten times."""
+_BRIEF_OR_LONG = (1, 3, 2 * TRIES)
+"""Times in a row; the client asks TRIES times."""
 
 KINDS = (
     Kind("connection refused", _refused),
@@ -212,13 +277,13 @@ KINDS = (
     Kind("500 InternalError", _says(500, "InternalError"), times=_BRIEF_OR_LONG),
     Kind("503 SlowDown", _says(503, "SlowDown"), times=_BRIEF_OR_LONG),
     Kind("409 ConditionalRequestConflict", _says(409, "ConditionalRequestConflict"), ("PUT",), times=_BRIEF_OR_LONG),
-    Kind("412 by a racer", _racer, ("PUT",), places=("results/",)),
+    Kind("412 by a racer", _racer, ("PUT",), places=("results/",), times=(TRIES,)),
     Kind("wrong clock", _wrong_clock, times=_BRIEF_OR_LONG),
     Kind("expired credentials", _says(400, "ExpiredToken"), times=_BRIEF_OR_LONG),
     Kind("store killed and started again", _server_killed, kept=Kept.KILLED),
     Kind("store's disk full", _store_full, ("PUT",), kept=Kept.FILLED),
-    Kind("local disk full", _local_disk_full),
+    Kind("local disk full", _local_disk_full, sign="disk-failed"),
     Kind("SIGTERM", _signal(signal.SIGTERM)),
     Kind("SIGKILL", _signal(signal.SIGKILL)),
-    Kind("out of memory", _out_of_memory),
+    Kind("out of memory", _out_of_memory, sign="MemoryError|can't start new thread|can't allocate"),
 )

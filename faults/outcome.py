@@ -28,6 +28,8 @@ class Outcome:
     published_twice: str | None
     left_over: int
     """Checkpoints that lay beside the result in the end."""
+    hung_at: str | None = None
+    """What an attempt that hung had said, and the stacks of its threads at its deadline."""
 
     @property
     def hung(self) -> bool:

@@ -6,6 +6,7 @@ A proxy of bytes cannot lose the answer to one certain PUT, or say SlowDown as S
 import http.client
 import socket
 import struct
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -94,12 +95,18 @@ class Exchange:
         self._handler.close_connection = True
 
 
-Spoil = Callable[[Exchange], None]
-"""Does to a request what the fault does."""
+Spoil = Callable[[Exchange], bool]
+"""Does to a request what the fault does, and says whether it took place."""
+
+
+def leave(exchange: Exchange) -> bool:
+    """No fault."""
+    pass_on(exchange)
+    return False
 
 
 def pass_on(exchange: Exchange) -> None:
-    """No fault: a store that is gone resets the connection."""
+    """As if there were no proxy: a store that is gone resets the connection."""
     try:
         exchange.reply(exchange.forward(exchange.receive()))
     except OSError:
@@ -116,11 +123,15 @@ class Aim:
 
 
 class Proxy:
-    """`requests` are the targets so far, `spoiled` counts the requests that met the fault."""
+    """`requests` are the targets so far, `spoiled` counts those that met the fault.
 
-    def __init__(self, endpoint: str, aim: Aim | None = None, spoil: Spoil = pass_on) -> None:
+    `failures` are errors of its own. That a client goes away in the middle is none: killing it is what this is for.
+    """
+
+    def __init__(self, endpoint: str, aim: Aim | None = None, spoil: Spoil = leave) -> None:
         self.requests: list[Target] = []
         self.spoiled = 0
+        self.failures: list[Exception] = []
         self._behind = urlsplit(endpoint).netloc
         self._aim = aim
         self._spoil = spoil
@@ -151,23 +162,21 @@ class Proxy:
         self._server.server_close()
 
     def _meet(self, exchange: Exchange, target: Target) -> None:
-        if self._is_aimed_at(target):
-            self._spoil(exchange)
-        else:
+        if not self._is_aimed_at(target):
             pass_on(exchange)
+        elif self._spoil(exchange):
+            with self._lock:
+                self.spoiled += 1
 
     def _is_aimed_at(self, target: Target) -> bool:
         with self._lock:
             nth = self.requests.count(target)
             self.requests.append(target)
-            aim = self._aim
-            if aim is None or target != aim.target or not aim.nth <= nth < aim.nth + aim.times:
-                return False
-            self.spoiled += 1
-            return True
+        aim = self._aim
+        return aim is not None and target == aim.target and aim.nth <= nth < aim.nth + aim.times
 
     def _listening(self, port: int) -> ThreadingHTTPServer:
-        server = _Server((_LOOPBACK, port), self._handler())
+        server = _Server((_LOOPBACK, port), self._handler(), self.failures)
         threading.Thread(target=server.serve_forever, args=[0.02], daemon=True).start()
         return server
 
@@ -190,19 +199,30 @@ class Proxy:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
+    def __init__(
+        self, place: tuple[str, int], handler: type[BaseHTTPRequestHandler], failures: list[Exception]
+    ) -> None:
+        super().__init__(place, handler)
+        self._failures = failures
+
     def shutdown_request(self, request: socket.socket | tuple[bytes, socket.socket]) -> None:
         """Close it only: the library's own shutdown would say goodbye before a reset."""
         self.close_request(request)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that was killed in the middle is what this is for."""
+        """Keep it, unless it is the client that has gone."""
+        error = sys.exception()
+        if isinstance(error, Exception) and not isinstance(error, ConnectionError):
+            self._failures.append(error)
 
 
 @contextmanager
-def proxy_of(endpoint: str, aim: Aim | None = None, spoil: Spoil = pass_on) -> Iterator[Proxy]:
-    """A proxy for the length of a `with` block."""
+def proxy_of(endpoint: str, aim: Aim | None = None, spoil: Spoil = leave) -> Iterator[Proxy]:
+    """A proxy for the length of a `with` block, which ends with the first of its own errors."""
     proxy = Proxy(endpoint, aim, spoil)
     try:
         yield proxy
     finally:
         proxy.close()
+    if proxy.failures:
+        raise proxy.failures[0]

@@ -22,6 +22,8 @@ from trainer.publish import publish_success, put_artifacts
 from trainer.snapshot import BEST_WEIGHTS, FILES, Snapshot
 
 STEPS = 3
+_STEP_BYTES = 2**25
+"""Of memory, which a step takes and gives back, as one of a training does."""
 CONDITIONS = {"device": "none"}
 _BYTES = {BEST_WEIGHTS: 100_000, "adapter_model.safetensors": 100_000}
 """Two files are large enough for a connection to break in their middle."""
@@ -59,6 +61,7 @@ def start(task: Task) -> Snapshot:
 def step(before: Snapshot) -> Snapshot:
     """One step of the chain: each part follows from itself and from the number of the step."""
     number = before.step + 1
+    bytearray(_STEP_BYTES)
     return Snapshot(number, {name: _drawn(data + bytes([number]), name) for name, data in before.files.items()})
 
 

@@ -10,6 +10,7 @@ from multiprocessing.synchronize import Barrier
 
 from contract.keys import result_key
 from contract.opening import open_store
+from faults.failure import CampaignFailed
 
 _FORKS = multiprocessing.get_context("forkserver")
 _START_SECONDS = 120.0
@@ -38,7 +39,7 @@ class Run:
 
 
 def race(store: str, uri: str, environment: Mapping[str, str], keys: int = 100, racers: int = 50) -> Race:
-    """Processes that start each key together. Raises RuntimeError when one of them is gone."""
+    """Processes that start each key together. Raises CampaignFailed when one of them is gone."""
     names = [result_key("race", f"{number:016x}") for number in range(keys)]
     barrier = _FORKS.Barrier(racers)
     pipes = [_FORKS.Pipe(duplex=False) for _ in range(racers)]
@@ -59,7 +60,7 @@ def _runs_of(racer: Connection) -> list[Run]:
     try:
         runs: list[Run] = racer.recv()
     except EOFError as error:
-        raise RuntimeError("a racer ended before the race did") from error
+        raise CampaignFailed("a racer ended before the race did") from error
     return runs
 
 

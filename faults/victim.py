@@ -10,9 +10,11 @@ from contract.exits import OK
 from contract.keys import CHECKPOINTS
 from contract.task import Train
 from faults.attempts import Place, Program, attempt
-from faults.proxy import Aim, Exchange, Target, pass_on, proxy_of
+from faults.failure import CampaignFailed
+from faults.proxy import Aim, Exchange, Target, leave, pass_on, proxy_of
 from faults.servers import Server
 from faults.worth import Worth, worth_of
+from tests.cluster.failure import tail
 from trainer.snapshot import FILES
 
 _FIRST_MANIFEST = Aim(Target("PUT", CHECKPOINTS), nth=len(FILES[Train().engine]))
@@ -37,14 +39,14 @@ class Victim:
 
 
 def get_to_know(program: Program, server: Server) -> Victim:
-    """Let it work undisturbed. Raises RuntimeError when even that fails."""
+    """Let it work undisturbed. Raises CampaignFailed when even that fails."""
     nothing: dict[str, bytes] = {}
     from_nothing, finished = _watched(program, server, nothing)
     _, checkpoint = _watched(program, server, nothing, killed=True)
     from_checkpoint, resumed = _watched(program, server, checkpoint)
     from_result, _ = _watched(program, server, finished)
     if worth_of(resumed) != worth_of(finished):
-        raise RuntimeError(f"{program.name}: a resumed cell is worth something else than one from the start")
+        raise CampaignFailed(f"{program.name}: a resumed cell is worth something else than one from the start")
     beginnings = {
         "nothing": Beginning(nothing, from_nothing),
         "checkpoint": Beginning(checkpoint, from_checkpoint),
@@ -61,13 +63,14 @@ def _watched(
     server.put_all(place.prefix, found)
     processes: list[psutil.Process] = []
 
-    def kill(exchange: Exchange) -> None:
+    def kill(exchange: Exchange) -> bool:
         pass_on(exchange)
         processes[0].kill()
+        return True
 
-    aim, spoil = (_FIRST_MANIFEST, kill) if killed else (None, pass_on)
+    aim, spoil = (_FIRST_MANIFEST, kill) if killed else (None, leave)
     with proxy_of(server.minio.endpoint, aim, spoil) as proxy:
         ended = attempt(program, place, proxy.endpoint, processes.append)
     if ended.code != OK.number and not killed:
-        raise RuntimeError(f"{program.name} ended with {ended.code} undisturbed: {ended.words}")
+        raise CampaignFailed(f"{program.name} ended with {ended.code} undisturbed:\n{tail(ended.words)}")
     return proxy.requests, place.objects()

@@ -1,5 +1,6 @@
 """A fault of every kind against a publisher on a real MinIO: the short form of `make faults`."""
 
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from contract.exits import OK
-from faults.attempts import PUBLISHER, Place, attempt, prepare
+from faults.attempts import PUBLISHER, Place, Program, attempt, prepare
 from faults.campaign import plan, run
 from faults.kinds import KINDS
 from faults.outcome import Outcome
@@ -19,6 +20,11 @@ from tests.cluster.minio import Minio
 SEED = 20261125
 
 pytestmark = pytest.mark.timeout(600, func_only=True)
+
+
+def hang_for_ever() -> int:
+    time.sleep(600)
+    return 0
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +45,9 @@ def outcomes(
             Kept.KILLED: stack.enter_context(server(cluster_binaries, folder / "killed", Kept.KILLED)),
             Kept.FILLED: stack.enter_context(server(cluster_binaries, folder / "filled", Kept.FILLED)),
         }
-        faults = plan(victim, SEED, len(KINDS))
-        yield {outcome.kind: outcome for outcome in run(victim, servers, faults, lanes=8, seconds=600)}
+        found: list[Outcome] = []
+        run(victim, servers, plan(victim, SEED, len(KINDS)), lanes=8, seconds=600, keep=found.append)
+        yield {outcome.kind: outcome for outcome in found}
 
 
 @pytest.mark.parametrize("kind", [kind.name for kind in KINDS])
@@ -63,6 +70,27 @@ def test_the_undisturbed_attempt_is_known_in_each_of_its_beginnings(victim: Vict
     assert ("PUT", "results/") in methods["nothing"]
     assert ("GET", "checkpoints/") in methods["checkpoint"]
     assert ("PUT", "checkpoints/") not in methods["result"], "it was published before"
+
+
+def test_after_an_error_nothing_more_begins_and_what_was_found_is_kept(victim: Victim, minio: Minio):
+    found: list[Outcome] = []
+
+    def keep(outcome: Outcome) -> None:
+        found.append(outcome)
+        raise OSError("the disk of the records is full")
+
+    server = server_of(minio)
+    with pytest.raises(OSError, match="the disk of the records"):
+        run(victim, {Kept.ALONE: server}, plan(victim, SEED, 3), lanes=1, seconds=600, keep=keep)
+    assert len(found) < 3
+    assert found[0].is_good, found[0]
+
+
+def test_an_attempt_that_hangs_says_where(minio: Minio):
+    hanging = Program("hanging", hang_for_ever, (), deadline_seconds=3)
+    ended = attempt(hanging, Place(server_of(minio), "hanging/"))
+    assert ended.code is None
+    assert "in hang_for_ever" in ended.words
 
 
 def test_checkpoints_of_an_attempt_that_was_killed_after_it_had_published_go_with_the_next(

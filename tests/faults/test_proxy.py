@@ -2,18 +2,20 @@
 
 import random
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import boto3
+import psutil
 import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from contract.exits import StoreFailed
+from contract.exits import OK, OUT_OF_MEMORY
 from contract.opening import open_store
-from faults.kinds import KINDS, Scene
-from faults.proxy import Aim, Proxy, Target, proxy_of
+from faults.attempts import Ended
+from faults.kinds import KINDS, Scene, took_place
+from faults.proxy import Aim, Exchange, Proxy, Spoil, Target, proxy_of
 from faults.servers import Server, server_of
 from tests.cluster.minio import Minio
 
@@ -28,16 +30,25 @@ def server(minio: Minio) -> Server:
 
 
 @contextmanager
-def spoiled(server: Server, kind: str, aim: Aim) -> Iterator[tuple[Any, Proxy]]:
-    """A client that asks once, behind a proxy with this fault."""
-    (act,) = [each.act for each in KINDS if each.name == kind]
-    scene = Scene(server, random.Random(0), race=lambda: None)
-    with proxy_of(server.minio.endpoint, aim, lambda exchange: act(scene, exchange)) as proxy:
-        scene.proxy = proxy
+def spoiled(server: Server, spoil: Spoil, aim: Aim) -> Iterator[tuple[Any, Proxy]]:
+    """A client that asks once, behind a proxy that spoils what the aim says."""
+    with proxy_of(server.minio.endpoint, aim, spoil) as proxy:
         config = Config(retries={"total_max_attempts": 1}, proxies={}, read_timeout=2)
         session = boto3.Session(server.minio.user, server.minio.password, region_name="us-east-1")
         yield session.client("s3", endpoint_url=proxy.endpoint, config=config), proxy
-        scene.close()
+
+
+@contextmanager
+def faulty(server: Server, kind: str, aim: Aim, program: psutil.Process | None = None) -> Iterator[tuple[Any, Proxy]]:
+    """The same with a fault of this kind."""
+    (act,) = [each.act for each in KINDS if each.name == kind]
+    scene = Scene(server, random.Random(0), race=lambda: None)
+    if program is not None:
+        scene.begins(program)
+    with spoiled(server, lambda exchange: took_place(lambda: act(scene, exchange)), aim) as (client, proxy):
+        scene.proxy = proxy
+        yield client, proxy
+        proxy.spoiled += scene.close()
 
 
 def put(client: Any, server: Server, **condition: str) -> Any:
@@ -61,7 +72,7 @@ def stored(server: Server) -> Iterator[Callable[[], list[dict[str, Any]]]]:
 
 
 def test_only_the_requests_that_were_aimed_at_meet_the_fault(server: Server):
-    with spoiled(server, "500 InternalError", Aim(GET, nth=1, times=2)) as (client, proxy):
+    with faulty(server, "500 InternalError", Aim(GET, nth=1, times=2)) as (client, proxy):
         put(client, server)
         assert get(client, server) == DATA
         for _ in range(2):
@@ -87,40 +98,72 @@ def test_only_the_requests_that_were_aimed_at_meet_the_fault(server: Server):
 def test_a_spoiled_put(
     server: Server, stored: Callable[[], list[dict[str, Any]]], kind: str, error: type[Exception], is_stored: bool
 ):
-    with spoiled(server, kind, Aim(PUT, nth=0)) as (client, proxy):
-        with pytest.raises(error):
-            put(client, server)
-        assert proxy.spoiled == 1
+    with faulty(server, kind, Aim(PUT, nth=0)) as (client, proxy), pytest.raises(error):
+        put(client, server)
+    assert proxy.spoiled == 1
     assert len(stored()) == is_stored
 
 
 @pytest.mark.parametrize("kind", ["reset during GET", "body cut short", "bit flipped in a GET"])
 def test_a_spoiled_get_is_never_taken_for_whole(server: Server, kind: str):
     put(server.client, server)
-    with spoiled(server, kind, Aim(GET, nth=0)) as (client, proxy):
+    with faulty(server, kind, Aim(GET, nth=0)) as (client, proxy):
         with pytest.raises(BotoCoreError):
             get(client, server)
         assert proxy.spoiled == 1
         assert get(client, server) == DATA
 
 
-def test_an_answer_that_breaks_off_in_its_body_is_a_failure_of_the_store(
-    server: Server, monkeypatch: pytest.MonkeyPatch
-):
+def test_an_answer_that_breaks_off_in_its_body_is_asked_for_again(server: Server, monkeypatch: pytest.MonkeyPatch):
     """An answer that says no has its body read by botocore itself, which lets the error of its HTTP library through."""
-    with spoiled(server, "reset during GET", Aim(GET, nth=0)) as (_, proxy):
+    with faulty(server, "reset during GET", Aim(GET, nth=0)) as (_, proxy):
         for name, value in {**server.minio.environment(), "AWS_ENDPOINT_URL_S3": proxy.endpoint}.items():
             monkeypatch.setenv(name, value)
-        with pytest.raises(StoreFailed, match="cannot read"):
-            open_store(f"s3://{server.bucket}/prefix", tries=1).get("results/cell/absent.json")
+        assert open_store(f"s3://{server.bucket}/prefix", tries=1).get("results/cell/absent.json") is None
+        assert proxy.requests == [GET, GET]
 
 
 def test_the_wrong_clock_is_what_the_store_complains_of(server: Server):
     with (
-        spoiled(server, "wrong clock", Aim(PUT, nth=0)) as (client, _),
+        faulty(server, "wrong clock", Aim(PUT, nth=0)) as (client, _),
         pytest.raises(ClientError, match="RequestTimeTooSkewed"),
     ):
         put(client, server)
+
+
+def test_an_error_in_a_fault_is_not_taken_for_the_fault(server: Server):
+    def mistaken(_: Exchange) -> bool:
+        raise KeyError("a mistake in the campaign")
+
+    def meet() -> None:
+        with spoiled(server, mistaken, Aim(PUT, nth=0)) as (client, _), suppress(BotoCoreError):
+            put(client, server)
+
+    with pytest.raises(KeyError, match="a mistake in the campaign"):
+        meet()
+
+
+@pytest.mark.parametrize("kind", ["SIGTERM", "SIGKILL", "out of memory", "local disk full"])
+def test_a_fault_that_comes_after_the_end_of_its_process_does_not_count(server: Server, kind: str):
+    gone = psutil.Popen(["true"])
+    gone.wait()
+    with faulty(server, kind, Aim(PUT, nth=0), gone) as (client, proxy), suppress(BotoCoreError):
+        put(client, server)
+    assert (proxy.requests, proxy.spoiled) == ([PUT], 0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "ended", "shows"),
+    [
+        ("out of memory", Ended(OK.number, "cell-starts\npublished", 1.0), False),
+        ("out of memory", Ended(OK.number, 'progress-not-written reason="can\'t start new thread"', 1.0), True),
+        ("out of memory", Ended(OUT_OF_MEMORY.number, "", 1.0), True),
+        ("local disk full", Ended(OK.number, "cell-starts\npublished", 1.0), False),
+        ("SIGTERM", Ended(OK.number, "cell-starts\npublished", 1.0), True),
+    ],
+)
+def test_a_limit_counts_where_it_was_felt(kind: str, ended: Ended, shows: bool):
+    assert next(each for each in KINDS if each.name == kind).shows(ended) is shows
 
 
 def test_a_second_version_would_show(server: Server, stored: Callable[[], list[dict[str, Any]]]):

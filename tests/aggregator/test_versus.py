@@ -117,6 +117,19 @@ def test_grids_of_other_cells(desk: Desk, runs, capsys: pytest.CaptureFixture[st
     ]
 
 
+def test_runs_of_other_cells_are_complete_when_each_is_done(desk: Desk, runs, capsys: pytest.CaptureFixture[str]):
+    for task in runs[0]:
+        answered(desk, task, 10)
+    desk.grid(models=["bert"], labels=[2, 4], samples=[800], seeds=[0, 1], name="wider")
+    for task in desk.record(run="wider"):
+        answered(desk, task, 10)
+    found = compare(desk, capsys, "small", "wider", code=0)
+    assert [(change["model"], change["seeds"], change["seeds_asked"]) for change in found["changes"]] == [
+        ("bert", 1, 2)
+    ]
+    assert len(found["uncompared"]) == 2
+
+
 def test_plumbing_is_called_so_first(desk: Desk, capsys: pytest.CaptureFixture[str]):
     desk.grid(**SMALL, **PLUMBING)
     for task in desk.record():

@@ -80,7 +80,8 @@ def _opened(file: Path) -> sqlite3.Connection | None:
         file.touch()  # it was used now
     except (sqlite3.Error, OSError) as error:
         if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
-            file.unlink(missing_ok=True)
+            with suppress(OSError):
+                file.unlink()
         return None
     return database
 

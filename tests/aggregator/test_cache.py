@@ -3,6 +3,9 @@
 import multiprocessing
 import os
 import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -78,6 +81,39 @@ def test_a_place_that_cannot_be_written_is_no_failure(monkeypatch: pytest.Monkey
     monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null")
     keep("s3://one")
     assert found("s3://one") == [None, None]
+
+
+@pytest.fixture
+def open_folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A cache folder that every user can reach; root's own hand would write anywhere."""
+    with tempfile.TemporaryDirectory() as name:
+        monkeypatch.setenv("XDG_CACHE_HOME", name)
+        Path(name).chmod(0o755)
+        yield Path(name) / "emotion-grid" / "results"
+
+
+def test_a_file_that_is_no_database_and_cannot_be_removed_is_no_failure(open_folder: Path):
+    keep("s3://broken")
+    (file,) = open_folder.glob("*.sqlite")
+    file.write_bytes(b"x" * 5000)
+    open_folder.parent.chmod(0o755)
+    open_folder.chmod(0o555)
+    with as_nobody():
+        assert found("s3://broken") == [None, None]
+    open_folder.chmod(0o755)
+    assert file.exists()
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """As a user without rights, where root runs the tests."""
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
 
 
 def test_a_cache_that_another_program_writes_can_be_read(folder: Path):

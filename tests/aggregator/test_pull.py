@@ -1,6 +1,7 @@
 """A folder that was pulled says what the store says, and is brought up to date by what is new alone."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from tests import factories
 from tests.aggregator import study
 from tests.aggregator.desk import Desk
 from tests.cluster.minio import Minio
+from tests.contract.fronts import Answer, Forward, Front, Message, front_of
 
 
 def pull(uri: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
@@ -82,10 +84,35 @@ def test_a_folder_that_cannot_be_written_is_the_users_mistake(desk: Desk, capsys
     assert "is the store itself" in capsys.readouterr().err
 
 
+def listing(shown: bytes, lie: bytes) -> Front:
+    """A bucket that lists one key under another name; MinIO itself takes no key with dots for a folder."""
+
+    def front(message: Message, forward: Forward) -> Answer:
+        answer = forward(message)
+        return replace(answer, body=answer.body.replace(shown, lie)) if "list-type" in message.url else answer
+
+    return front
+
+
+@pytest.mark.parametrize("lie", ["results/../../x.json", "results/a/../../../x.json", "attempts/../../x.json"])
 def test_a_key_that_would_leave_the_folder_is_refused(
-    minio: Minio, bucket: str, tmp_path: Path, monkeypatch, capsys: pytest.CaptureFixture[str]
+    minio: Minio, bucket: str, tmp_path: Path, monkeypatch, capsys: pytest.CaptureFixture[str], lie: str
 ):
     for name, value in minio.environment().items():
         monkeypatch.setenv(name, value)
-    open_store(f"s3://{bucket}").put("results/a/..json", b"{}")  # two dots in a name are a name
+    key = f"{lie.partition('/')[0]}/a/1.json"
+    open_store(f"s3://{bucket}").put(key, b"{}")
+    with front_of(minio, listing(key.encode(), lie.encode())) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", url)
+        assert main(["pull", "--results-uri", f"s3://{bucket}", "--out", str(tmp_path / "deep" / "copy")]) == 2
+    told = capsys.readouterr().err
+    assert repr(lie) in told
+    assert told.count("\n") == 1
+    assert not list(tmp_path.rglob("*.json"))
+
+
+def test_two_dots_in_a_name_are_a_name(minio: Minio, bucket: str, tmp_path: Path, monkeypatch, capsys):
+    for name, value in minio.environment().items():
+        monkeypatch.setenv(name, value)
+    open_store(f"s3://{bucket}").put("results/a/..json", b"{}")
     assert pull(f"s3://{bucket}", tmp_path / "copy", capsys)["copied"] == 1

@@ -9,7 +9,7 @@ from aggregator.outcomes.marks import marks_of
 from aggregator.outcomes.settings import changed_settings, in_words
 from aggregator.page.templating import percent
 from aggregator.reading.collect import Outcome
-from aggregator.statistics.intervals import wilson
+from aggregator.statistics.intervals import over_comments
 from contract.result import Metrics, Success
 from contract.task import Task
 
@@ -48,7 +48,7 @@ def _known(task: Task, outcome: Outcome) -> dict[str, str]:
 
 def _measured(success: Success) -> dict[str, str]:
     comments, training = success.splits.test.comments, success.training
-    low, high = map(percent, wilson(round(success.test.accuracy * comments), comments))
+    low, high = map(percent, over_comments(success.test.accuracy, comments))
     return {
         "test": f"{_scores(success.test)}, {comments} comments, 95 % interval {low} to {high} (Wilson)",
         "validation": f"{_scores(success.validation)}, {success.splits.validation.comments} comments",

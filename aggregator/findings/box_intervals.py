@@ -6,7 +6,7 @@ import numpy as np
 
 from aggregator.outcomes.boxes import Box
 from aggregator.reading.predictions import Answers, Predictions
-from aggregator.statistics.intervals import over_seeds, wilson
+from aggregator.statistics.intervals import over_comments, over_seeds
 from aggregator.statistics.resample import draw_seeds, percentiles
 
 
@@ -25,7 +25,7 @@ def interval(box: Box) -> Interval:
     if len(set(accuracies)) > 1:
         return Interval(*over_seeds(accuracies), f"{len(accuracies)} seeds, Student's t")
     alike = "1 seed" if len(accuracies) == 1 else f"{len(accuracies)} seeds, all alike"
-    return Interval(*wilson(round(accuracies[0] * comments), comments), f"{alike}, Wilson over {comments} comments")
+    return Interval(*over_comments(accuracies[0], comments), f"{alike}, Wilson over {comments} comments")
 
 
 def bootstrapped(box: Box, predictions: Predictions) -> Interval | None:

@@ -9,7 +9,7 @@ import yaml
 
 from aggregator.outcomes.marks import marks_of
 from aggregator.page.templating import environment
-from aggregator.statistics.intervals import wilson
+from aggregator.statistics.intervals import over_comments
 from contract.cell import MODELS
 from contract.result import Metrics, Success
 from contract.revision import DATASET_HUB_ID
@@ -26,7 +26,7 @@ def card(success: Success) -> str:
             success=success,
             model=MODELS[success.cell.model],
             warnings=marks_of([success]).warnings(),
-            interval=wilson(round(success.test.accuracy * success.splits.test.comments), success.splits.test.comments),
+            interval=over_comments(success.test.accuracy, success.splits.test.comments),
             settings=success.fingerprint_fields,
             is_result=_is_result(success),
             from_hub=str(success.fingerprint_fields.get("model.revision")).startswith("hub:"),

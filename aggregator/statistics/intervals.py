@@ -29,6 +29,11 @@ def newcombe(first: float, first_comments: int, second: float, second_comments: 
     return first - second - down, first - second + up
 
 
+def over_comments(accuracy: float, comments: int) -> tuple[float, float]:
+    """Wilson's interval of one cell's accuracy, which is a whole number of right answers."""
+    return wilson(round(accuracy * comments), comments)
+
+
 def over_seeds(accuracies: Sequence[float]) -> tuple[float, float]:
     """Student's t-interval of the mean of at least two accuracies, cut to 0..1."""
     found = student(accuracies)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from aggregator.outcomes.boxes import Box, Boxes, Subset
 from aggregator.outcomes.marks import Marks
+from aggregator.outcomes.settings import study_models
 from aggregator.statistics.intervals import newcombe
 
 
@@ -56,7 +57,12 @@ class Comparison:
 
 
 def compare(validation: Boxes, marks: Marks) -> list[Comparison]:
-    """Every published figure, in the order of FIGURES. Plumbing is not set beside a result."""
+    """Every published figure, in the order of FIGURES; none for other models than the study's.
+
+    Plumbing is not set beside a result.
+    """
+    if study_models().isdisjoint(model for model, _ in validation):
+        return []
     return [_compare(figure, validation, marks) for figure in FIGURES]
 
 
@@ -85,8 +91,9 @@ class Highest:
 
 
 def highest_at_16_labels(validation: Boxes, marks: Marks) -> Highest:
-    """Plumbing is asked for and not finished."""
-    at_16 = [(model, box) for (model, subset), box in validation.items() if subset.labels == 16]
+    """Of the study's models; plumbing is asked for and not finished."""
+    study = study_models()
+    at_16 = [(model, box) for (model, subset), box in validation.items() if subset.labels == 16 and model in study]
     means = [box.mean for model, box in at_16 if box.mean is not None and not marks.plumbing(model)]
     return Highest(max(means, default=None), len(means), len(at_16))
 

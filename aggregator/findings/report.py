@@ -69,6 +69,11 @@ class Report:
         return best_places(self.families)
 
     @property
+    def comparable(self) -> bool:
+        """Whether two models have finished on one subset, so that something can be said of them side by side."""
+        return any(family.pairs or family.left_out for family in self.families)
+
+    @property
     def models(self) -> list[str]:
         """In the order of the grid."""
         return models_of(self.test)

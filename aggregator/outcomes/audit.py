@@ -45,7 +45,7 @@ def audit(successes: Sequence[Success]) -> list[Finding]:
         _alike("Trainable parameters", successes, lambda s: s.training.trainable_parameters, _model_and_labels),
         _alike("Compute type", successes, _compute_type, _everywhere),
         _alike("Engine", successes, lambda s: str(s.fingerprint_fields.get("train.engine")), _everywhere),
-        _alike("Code", successes, lambda s: s.provenance.code_version, _everywhere),
+        _alike("Code", successes, lambda s: s.provenance.code_version[:_HASH_DIGITS], _everywhere),
         _alike("Libraries", successes, _varying(lambda s: s.provenance.versions, successes), _everywhere),
         _alike("Device", successes, lambda s: s.provenance.device or "unknown", _everywhere),
         _true("Publication", successes, _published_once, "Each result was published once and could not be overwritten"),

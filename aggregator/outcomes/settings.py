@@ -1,9 +1,11 @@
 """Which settings of the cells are not the study's, so that a variant is not read as the study."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any
 
 from contract.cell import MODELS
+from contract.grid import load_grid
 from contract.task import Task, setting_fields
 
 
@@ -23,8 +25,19 @@ def in_words(changed: dict[str, Any]) -> str:
     return " ".join(f"{name}={_plain(value)}" for name, value in changed.items())
 
 
+@cache
+def study_models() -> frozenset[str]:
+    """The models of the study, which is the grid `full`; others can be trained too."""
+    return frozenset(load_grid("full").models)
+
+
 def deviations(tasks: Sequence[Task]) -> list[str]:
-    """One line for each changed setting and value, with the models that it holds for unless these are all."""
+    """The models that are not the study's, then each changed setting with its models unless these are all."""
+    others = dict.fromkeys(task.cell.model for task in tasks if task.cell.model not in study_models())
+    return ([f"model = {_titles(others)}"] if others else []) + _changes(tasks)
+
+
+def _changes(tasks: Sequence[Task]) -> list[str]:
     found: dict[str, dict[str, None]] = {}
     for task in tasks:
         for name, value in changed_settings(task).items():
@@ -33,7 +46,7 @@ def deviations(tasks: Sequence[Task]) -> list[str]:
     return [line + ("" if set(models) == every else f" ({_titles(models)})") for line, models in found.items()]
 
 
-def _titles(models: dict[str, None]) -> str:
+def _titles(models: Iterable[str]) -> str:
     return ", ".join(MODELS[model].title for model in models)
 
 

@@ -32,11 +32,11 @@ def as_latex(report: Report) -> str:
 
 
 def _caption(report: Report) -> str:
-    words = (
-        f"Run {report.expected.run}: test accuracy in percent with its 95 % interval, "
-        "in bold the best of each subset and all that cannot be told from it."
+    words = f"Run {report.expected.run}: test accuracy in percent with its 95 % interval"
+    bold = ", in bold the best of each subset and all that cannot be told from it" if report.comparable else ""
+    return " ".join(
+        [_escaped(f"{words}{bold}."), *(rf"\textbf{{{_escaped(warning)}.}}" for warning in report.marks.warnings())]
     )
-    return " ".join([_escaped(words), *(rf"\textbf{{{_escaped(warning)}.}}" for warning in report.marks.warnings())])
 
 
 def _row(report: Report, subset: Subset, numbers: Mapping[Place, Headline]) -> str:

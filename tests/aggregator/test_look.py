@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from contract.result import Success
+from tests import factories
 from tests.aggregator import study
 from tests.aggregator.axe import axe_script, violations
 from tests.aggregator.browser import Scheme, Tab, find_chromium, open_browser
@@ -29,8 +31,15 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         desk.grid(**grid, **(PLUMBING if name == "plumbing" else {}))
         if name != "empty":
             study.fill(desk.store, desk.tasks, damage=name == "half")
+        if name == "half":
+            factories.publish(desk.store, elsewhere(study.finished(desk.tasks[0])))
         desk.report()
     return {name: desk.out / "report.html" for name, desk in desks.items()}
+
+
+def elsewhere(success: Success) -> Success:
+    """On a machine whose name is one long word."""
+    return success.model_copy(update={"provenance": success.provenance.model_copy(update={"device": "f" * 60})})
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +78,17 @@ def test_it_prints_without_what_only_a_screen_needs_and_fits_the_paper(pages: di
     assert tab.run("document.documentElement.scrollWidth") <= 718
     assert tab.run("[...document.querySelectorAll('.switch, nav')].filter(one => one.checkVisibility()).length") == 0
     assert tab.run("getComputedStyle(document.body).color") == "rgb(0, 0, 0)"
+
+
+def test_a_page_that_was_tampered_with_loads_and_runs_nothing(pages: dict[str, Path], tab: Tab, tmp_path: Path):
+    (tmp_path / "picture.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>')
+    (tmp_path / "style.css").write_text(".bar { display: none; }")
+    planted = '<img src="picture.svg"><link rel="stylesheet" href="style.css"><script>document.title = "ran"</script>'
+    (tmp_path / "report.html").write_text(pages["empty"].read_text().replace("<main>", f"{planted}<main>"))
+    tab.show(tmp_path / "report.html", width=1280)
+    assert tab.run("document.title").startswith("emotion-grid")
+    assert tab.run("document.images[0].naturalWidth") == 0
+    assert tab.run("getComputedStyle(document.querySelector('.bar')).display") == "flex"
 
 
 def test_one_heatmap_shows_and_each_choice_shows_its_own(pages: dict[str, Path], tab: Tab):

@@ -172,6 +172,38 @@ def test_a_variant_names_its_settings_on_every_page(desk: Desk):
     }
 
 
+def test_a_model_alone_is_compared_with_nothing_and_that_is_said_once(desk: Desk):
+    desk.grid(models=["minilm"], labels=[2, 4], samples=[800, 1600], seeds=[0, 1])
+    study.fill(desk.store, desk.tasks, damage=False)
+    desk.report()
+    alone = "Cannot be told: no two models can be compared."
+    for text in (Page(desk.text("report.html")).text, desk.text("results.md")):
+        assert text.count(alone) == 1
+        assert "None: no model of this run is one of the study's." in text
+        assert "Settings other than the study's: model = MiniLM (22M)." in text
+        assert not re.search(r"best of a column|Holm|LLaMA|under 60", text)
+    assert "in bold" not in desk.text("results.tex")
+
+
+def test_the_highest_at_16_labels_is_that_of_the_studys_models(desk: Desk):
+    desk.grid(models=["minilm", "bert"], labels=[16], samples=[800])
+    for task, accuracy in zip(desk.tasks, (0.8, 0.2), strict=True):
+        factories.publish(desk.store, factories.success(task, validation=accuracy))
+    desk.report()
+    assert "| every model | 16 labels | under 60 | at most 20.00 (1 of 1) | | |" in desk.text("results.md")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_grid_that_was_changed_since_its_run_is_told_on_the_page(desk: Desk, page: str):
+    study.fill(desk.store, desk.record(), damage=False)
+    note = "The recorded run is reported, not the grid as it stands: it asks for 0 cells more, 4 fewer, and 0 with"
+    desk.report()
+    assert note not in desk.text(page)
+    desk.grid(labels=[4])
+    desk.report()
+    assert note in desk.text(page)
+
+
 class TestPublishedFigures:
     """The study's numbers beside ours, in both pages."""
 

@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from contract.keys import RESULTS, plan_key, result_key
 from contract.store import Store
 from contract.task import Task
+from launcher.cells.sample import read_results, spread
 from launcher.costs.price import Price
 from launcher.estimates.range import Range
-from launcher.estimates.sample import read_results, spread
 
 _READ = 96
 """Results that are read of a run, however many it has."""

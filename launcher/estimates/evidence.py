@@ -9,8 +9,8 @@ from contract.keys import RESULTS, result_key
 from contract.result import Success
 from contract.store import Store
 from launcher.cells.plan import Step
+from launcher.cells.sample import read_results, spread
 from launcher.estimates.estimate import Finished
-from launcher.estimates.sample import read_results, spread
 from launcher.estimates.speeds import Device
 
 _OF_A_SIZE = 2

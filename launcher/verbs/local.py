@@ -13,6 +13,7 @@ from contract.run import record_run
 from contract.store import Store
 from contract.survey import Done, Failed, Lost, look, survey
 from contract.task import Task
+from launcher.cells.damage import warn_of_damage
 from launcher.cells.log import latest_log
 from launcher.cells.submission import Submission, prepare
 from launcher.cells.view import State, all_done, join
@@ -142,6 +143,8 @@ def _run_locally(tasks: list[Task], store: Store, command: Sequence[str], worker
 def _report(
     args: argparse.Namespace, asked: request.Request, states: Sequence[State], store: Store, *, rows: bool
 ) -> ExitCode:
+    if all_done(states):
+        warn_of_damage(asked.chosen, store)
     reviewed = review(asked.run, store, asked.chosen) if all_done(states) else None
     if args.json:
         print_json(status_document(asked.run, asked.chosen, states, reviewed))

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from contract.exits import INCOMPLETE, OK, ExitCode
 from contract.store import Store
 from contract.survey import survey
+from launcher.cells.damage import warn_of_damage
 from launcher.cells.pod_failures import Keeper
 from launcher.cells.view import Row, all_done, join
 from launcher.command_line import request
@@ -66,8 +67,10 @@ def _rows_or_store(args: argparse.Namespace, asked: request.Request, store: Stor
 
 def report(args: argparse.Namespace, asked: request.Request, rows: Sequence[Row], store: Store) -> ExitCode:
     """Print the cells as they were seen last; INCOMPLETE unless all are done."""
-    now = datetime.now(UTC)
-    reviewed = review(asked.run, store, [row.task for row in rows]) if _all_done(rows) else None
+    now, tasks = datetime.now(UTC), [row.task for row in rows]
+    if _all_done(rows):
+        warn_of_damage(tasks, store)
+    reviewed = review(asked.run, store, tasks) if _all_done(rows) else None
     if args.json:
         print_json(rows_document(asked.run, rows, now, reviewed))
     else:

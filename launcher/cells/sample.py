@@ -4,9 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from contract.result import Success
+from contract.result import Success, Unreadable, decode
 from contract.store import Store
-from contract.survey import read_document
 
 T = TypeVar("T")
 
@@ -22,5 +21,18 @@ def spread(items: Sequence[T], number: int) -> Sequence[T]:
 
 def read_results(keys: Iterable[str], store: Store) -> Iterator[Success]:
     """Those that are there and can be read, in order."""
+    return (result for _, result in read_each(keys, store) if isinstance(result, Success))
+
+
+def read_each(keys: Iterable[str], store: Store) -> Iterator[tuple[str, Success | Unreadable | None]]:
+    """Each key with its result, with why that cannot be read, or with None where nothing is there; in order."""
     with ThreadPoolExecutor(_READERS) as pool:
-        yield from filter(None, pool.map(lambda key: read_document(store, key, Success), keys))
+        yield from pool.map(lambda key: (key, _read(key, store)), keys)
+
+
+def _read(key: str, store: Store) -> Success | Unreadable | None:
+    data = store.get(key)
+    try:
+        return decode(data, Success) if data is not None else None
+    except Unreadable as error:
+        return error

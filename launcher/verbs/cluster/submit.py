@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from contract.exits import INCOMPLETE, OK, BadInput, ExitCode
@@ -14,7 +14,15 @@ from launcher.cells.ends import Broken
 from launcher.cells.plan import Step, plan
 from launcher.cells.submission import Submission, prepare, refuse_a_folder
 from launcher.cells.view import join
-from launcher.command_line.settings import JobSettings, cluster_settings, fuse_settings, job_options, price_settings
+from launcher.command_line.settings import (
+    ClusterSettings,
+    JobSettings,
+    PriceSettings,
+    cluster_settings,
+    fuse_settings,
+    job_options,
+    price_settings,
+)
 from launcher.command_line.talk import confirmed, say
 from launcher.costs.fuse import refuse, too_dear, too_many
 from launcher.costs.places import cluster_places
@@ -47,25 +55,47 @@ def submit(args: argparse.Namespace, store: Store) -> ExitCode:
     refuse_a_folder(store)
     options, prices, fuse = job_options(vars(args)), price_settings(vars(args)), fuse_settings(vars(args))
     store.check_writable()
+    offer = _offer(args, store, settings, prices)
+    _tell(offer)
+    refuse(too_many(len(offer.price.cells), fuse, vars(args)) or too_dear(offer.price, fuse, vars(args)))
+    if offer.cluster is None or not offer.submission.to_run:
+        print_jobs(args, offer.submission.run.name, settings.namespace, [])
+    elif not args.yes and not _agreed(args, len(offer.price.cells), settings.namespace):
+        say("nothing was made")
+        return INCOMPLETE
+    else:
+        _start(args, offer, offer.cluster, options, store)
+    return follow(args, offer.submission.asked, store, Lines()) if args.wait else OK
+
+
+@dataclass(frozen=True)
+class _Offer:
+    """What a submit would do."""
+
+    submission: Submission
+    found: Sequence[Job]
+    """The run's Jobs."""
+    price: Price
+    """Of the cells whose Jobs are to be made: those that run, less those whose Job goes on."""
+    cluster: Cluster | None
+    """None where nothing runs, and no cluster is needed."""
+
+
+def _offer(args: argparse.Namespace, store: Store, settings: ClusterSettings, prices: PriceSettings) -> _Offer:
     submission, found = prepare(args, store), list[Job]()
     cluster = Cluster(settings) if submission.to_run else None
     if cluster is not None:
         submission, found = _with_ends(submission, cluster, store)
     steps = _without_job(submission.steps, found)
-    to_make = [step.task for step in steps if step.runs]
     price = price_plan(steps, store, cluster_places(vars(args), prices, steps, cluster), prices)
-    say(plan_text(submission.steps, price))
-    refuse(too_many(len(to_make), fuse, vars(args)) or too_dear(price, fuse, vars(args)))
-    if going_on := len(submission.to_run) - len(to_make):
-        say(f"{going_on} of these have a Job that goes on; {len(to_make)} to make")
-    if cluster is None or not submission.to_run:
-        print_jobs(args, submission.run.name, settings.namespace, [])
-    elif not args.yes and not _agreed(args, len(to_make), settings.namespace):
-        say("nothing was made")
-        return INCOMPLETE
-    else:
-        _start(args, submission, price, found, cluster, options, store)
-    return follow(args, submission.asked, store, Lines()) if args.wait else OK
+    return _Offer(submission, found, price, cluster)
+
+
+def _tell(offer: _Offer) -> None:
+    to_make = len(offer.price.cells)
+    say(plan_text(offer.submission.steps, offer.price))
+    if going_on := len(offer.submission.to_run) - to_make:
+        say(f"{going_on} of these have a Job that goes on; {to_make} to make")
 
 
 def _with_ends(submission: Submission, cluster: Cluster, store: Store) -> tuple[Submission, list[Job]]:
@@ -95,22 +125,15 @@ def _agreed(args: argparse.Namespace, jobs: int, namespace: str) -> bool:
     return not jobs or confirmed(f"make {counted(jobs, 'Job')} in namespace {namespace}{order}?")
 
 
-def _start(
-    args: argparse.Namespace,
-    submission: Submission,
-    price: Price,
-    found: Sequence[Job],
-    cluster: Cluster,
-    options: JobSettings,
-    store: Store,
-) -> None:
-    run, to_run = submission.run.name, submission.to_run
+def _start(args: argparse.Namespace, offer: _Offer, cluster: Cluster, options: JobSettings, store: Store) -> None:
+    submission, run = offer.submission, offer.submission.run.name
     template = load_template(options.template)
     warn_of_missing(cluster, options, template)
     pinned = with_image(options, pin_image(options.image, run, store))
-    held = hold_back(submission.steps, pinned, template, {job.cell for job in found}) if args.canary else Holds()
+    there = {job.cell for job in offer.found}
+    held = hold_back(submission.steps, pinned, template, there) if args.canary else Holds()
     record_run(store, submission.run)
-    keep_expectation(price, run, store, datetime.now(UTC))
-    record_of(cluster, run, store).replace({task.cell.id for task in to_run}, held)
-    now = [task for task in to_run if task.cell.id not in held.canary_of]
-    make_jobs(args, cluster, run, orders_for(now, run, pinned, template), found, list(held.canary_of))
+    keep_expectation(offer.price, run, store, datetime.now(UTC))
+    record_of(cluster, run, store).replace({task.cell.id for task in submission.to_run}, held)
+    now = [task for task in submission.to_run if task.cell.id not in held.canary_of]
+    make_jobs(args, cluster, run, orders_for(now, run, pinned, template), offer.found, list(held.canary_of))

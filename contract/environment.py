@@ -3,10 +3,15 @@
 from collections.abc import Mapping
 from difflib import get_close_matches
 
-from contract.task import env_name, setting_fields
+from contract.task import Task, env_name, setting_fields
 
 IMAGE = "IMAGE"
 """In which image a cell runs, as its Job names it: provenance, and no setting of the cell."""
+
+
+def without_hub(task: Task) -> dict[str, str]:
+    """What keeps the libraries of a cell that needs no hub from asking one."""
+    return {} if task.needs_hub else {"HF_HUB_OFFLINE": "1"}
 
 
 def strangers(environ: Mapping[str, str]) -> dict[str, str]:

@@ -179,6 +179,11 @@ class Task(Settings):
         """Comments drawn for each label, training and validation together."""
         return self.cell.samples // self.cell.labels if self.data.balance == "total" else self.cell.samples
 
+    @property
+    def needs_hub(self) -> bool:
+        """Whether its cell fetches weights or corpus from the hub."""
+        return "hub" in (self.model.weights, self.data.source)
+
     def fingerprint_fields(self) -> dict[str, Any]:
         """What can change the cell's result, flat: dotted name -> JSON value.
 

@@ -17,6 +17,7 @@ from launcher.verbs import local
 from launcher.verbs.cluster import cancel, follow, logs, retry, submit
 from launcher.verbs.gc import gc
 from launcher.verbs.plan import plan
+from launcher.verbs.prefetch import prefetch
 
 _INTERRUPTED = 130
 """128 + SIGINT, as shells have it."""
@@ -35,6 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         store = open_store(args.results_uri or settings.results_uri, unsafe=settings.results_unsafe)
         if args.verb == "gc":
             return gc(args, store).number
+        if args.verb == "prefetch":
+            return prefetch(args, settings, store).number
         return _carry_out(args, settings, store).number
     except ProgramError as error:
         return tell("launcher", error)

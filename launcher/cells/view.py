@@ -105,12 +105,12 @@ def _row(task: Task, stored: Stored, jobs: dict[tuple[str, str, str], Job], pods
     if job is None:
         return Row(task, stored, stored)
     own = sorted(pods.get(job.name, ()), key=lambda pod: (not pod.ended, pod.created))
-    state = stored if isinstance(stored, Done) else _state(stored, job, own[-1] if own else None)
+    state = stored if isinstance(stored, Done) else state_on_cluster(stored, job, own[-1] if own else None)
     return Row(task, state, stored, job, own)
 
 
-def _state(stored: Stored, job: Job, pod: Pod | None) -> State:
-    """Of a cell that is not done; `pod` is the running one, else the latest."""
+def state_on_cluster(stored: Stored, job: Job, pod: Pod | None) -> State:
+    """Of work that is not done; `pod` is the running one, else the latest."""
     if job.terminating:
         return Ending()
     if (end := job_end(job, pod, stored)) is not None:

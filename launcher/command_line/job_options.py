@@ -75,7 +75,10 @@ class JobOptions(Settings):
     image_pull_secrets: tuple[ObjectName, ...] = ()
     """Secrets for the image's registry, by name."""
     secrets: tuple[ObjectName, ...] = ("emotion-grid-store",)
-    """Secrets whose keys become environment variables: the store's credentials and, for gated models, HF_TOKEN."""
+    """Secrets whose keys become environment variables: the store's credentials. Cells that fetch gated models from the
+    hub need HF_TOKEN in one too; prefetched, they need none."""
+    hub_secret: ObjectName = "emotion-grid-hub"  # noqa: S105 (a name)
+    """The same for prefetches alone: HF_TOKEN for gated models, HF_ENDPOINT of a mirror. It need not be there."""
     queue: QueueName | None = None
     """Kueue's LocalQueue, in the namespace, that decides when a Job starts; None: the scheduler alone does."""
     priority: QueueName | None = None

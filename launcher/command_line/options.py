@@ -17,6 +17,7 @@ _EXAMPLES = """examples:
   python -m launcher submit --backend local --grid full --only model=bert,labels=2 --yes
   python -m launcher submit --backend local --grid full --run warm --set hyper.learning_rate=1e-3 --seeds 0,1,2
   python -m launcher status --backend local --grid full --watch
+  python -m launcher prefetch --grid full --results-uri s3://bucket/study --image NAME@DIGEST
   python -m launcher retry --backend local --run warm
   python -m launcher logs bert-l2-n800-s0 --backend local --grid full
   python -m launcher submit --grid full --results-uri s3://bucket/study --image NAME@DIGEST --canary --yes
@@ -35,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = root.add_subparsers(dest="verb", required=True, metavar="VERB").add_parser
-    for add_verb in (_plan, _submit, _status, _wait, _cancel, _retry, _doctor, _gc, _logs):
+    for add_verb in (_plan, _prefetch, _submit, _status, _wait, _cancel, _retry, _doctor, _gc, _logs):
         add_verb(add)
     return root
 
@@ -50,6 +51,22 @@ def _plan(add: Add) -> None:
         parents=[_run(), _cells(), _variant(), _work(), _backend(), _namespace(), _placement(), _price()],
         help="show what submit would do with each cell, why, and what that costs",
     )
+
+
+def _prefetch(add: Add) -> None:
+    prefetch = add(
+        "prefetch",
+        parents=[_grid(), _cells(), _settings(), _where()],
+        help="copy weights and corpus to where cells reach them without the hub",
+    )
+    prefetch.add_argument(
+        "--to", metavar="PLACE", help="a folder or s3://bucket/prefix (default: `inputs` in the results' place)"
+    )
+    _add_image(prefetch)
+    _add_template(prefetch)
+    prefetch.add_argument("--dry-run", action="store_true", help="print the Jobs, or what would be copied, instead")
+    _add_timeout(prefetch)
+    prefetch.set_defaults(seeds=None)
 
 
 def _submit(add: Add) -> None:
@@ -128,13 +145,18 @@ def _add_timeout(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--timeout", metavar="TIME", type=parse_seconds, help="wait no longer than 90s, 30m or 12h")
 
 
-def _run() -> Parser:
+def _grid() -> Parser:
     options = Parser(add_help=False)
     options.add_argument("--grid", metavar="NAME|FILE", help="smoke, demo, full, or a YAML file")
+    _add_results_uri(options)
+    return options
+
+
+def _run() -> Parser:
+    options = Parser(add_help=False, parents=[_grid()])
     options.add_argument(
         "--run", metavar="NAME", type=parse_run_name, help="name of the run (default: the grid's name)"
     )
-    _add_results_uri(options)
     return options
 
 
@@ -165,8 +187,13 @@ def _add_json(options: argparse.ArgumentParser) -> None:
 
 
 def _variant() -> Parser:
-    options = Parser(add_help=False)
+    options = Parser(add_help=False, parents=[_settings()])
     options.add_argument("--seeds", metavar="N,N,...", type=parse_seeds, help="seeds in place of the grid's")
+    return options
+
+
+def _settings() -> Parser:
+    options = Parser(add_help=False)
     options.add_argument(
         "--set",
         metavar="[MODEL:]GROUP.NAME=VALUE",
@@ -218,15 +245,23 @@ def _placement() -> Parser:
 
 def _requirements() -> Parser:
     options = Parser(add_help=False)
-    options.add_argument("--template", metavar="FILE", help="a job.yaml of your own")
+    _add_template(options)
     options.add_argument("--queue", metavar="NAME", help="Kueue's LocalQueue for the Jobs (default: none)")
     return options
 
 
-def _add_image_and_priority(options: argparse.ArgumentParser) -> None:
+def _add_template(options: argparse.ArgumentParser) -> None:
+    options.add_argument("--template", metavar="FILE", help="a job.yaml of your own")
+
+
+def _add_image(options: argparse.ArgumentParser) -> None:
     options.add_argument(
         "--image", metavar="NAME", help="the trainer's, by digest or tag; a tag is resolved once for a run"
     )
+
+
+def _add_image_and_priority(options: argparse.ArgumentParser) -> None:
+    _add_image(options)
     options.add_argument("--priority", metavar="NAME", help="their WorkloadPriorityClass in it (default: none)")
 
 

@@ -28,11 +28,16 @@ class Request:
 
 def from_grid(args: argparse.Namespace, store: Store) -> Request:
     """What `plan` and `submit` ask for. Raises BadInput for whatever the grid or an option has wrong."""
-    if args.grid is None:
-        raise BadInput("--grid is missing: a named grid (smoke, demo, full) or a grid file")
-    grid = _with_options(load_grid(args.grid), args)
+    grid = grid_of(args)
     tasks = resolve(grid.tasks(store.uri, unsafe=store.unsafe))
     return Request(args.run or grid.name, tasks, choose(tasks, args.only))
+
+
+def grid_of(args: argparse.Namespace) -> Grid:
+    """The grid that is asked for, with its options. Raises BadInput."""
+    if args.grid is None:
+        raise BadInput("--grid is missing: a named grid (smoke, demo, full) or a grid file")
+    return _with_options(load_grid(args.grid), args)
 
 
 def from_run(args: argparse.Namespace, store: Store) -> Request:

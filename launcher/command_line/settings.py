@@ -48,7 +48,8 @@ class LauncherSettings(BaseSettings):
     workers: PositiveInt | None = None
     """Cells at a time; None is one for each GPU, on a machine without one for each processor."""
     trainer_command: str = Field(default=f"{shlex.quote(sys.executable)} -m trainer")
-    """How to start a trainer; the training stack may live in another environment than the launcher."""
+    """How to start a trainer; the training stack may live in another environment than the launcher. `.prefetch` after
+    it starts a prefetch."""
 
     def trainer(self) -> list[str]:
         """`trainer_command` as words. Raises BadInput when there is no such program."""

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from contract.cell import Cell
-from contract.environment import IMAGE
+from contract.environment import IMAGE, without_hub
 from contract.exits import BadInput
 from contract.task import Task
 from launcher.command_line.job_options import JobOptions, ModelOptions
@@ -79,8 +79,8 @@ def job_manifest(task: Task, run: str, options: JobOptions, template: Template) 
     named = {
         "name": job_name(run, task.cell),
         "namespace": options.namespace,
-        "labels": _merged(metadata, "labels", labels | _queue_labels(options)),
-        "annotations": _merged(metadata, "annotations", _annotations(task, parse(options.image))),
+        "labels": merged(metadata, "labels", labels | _queue_labels(options)),
+        "annotations": merged(metadata, "annotations", _annotations(task, parse(options.image))),
     }
     return template | {"metadata": metadata | named, "spec": _job_spec(template["spec"], labels, task, options)}
 
@@ -115,7 +115,7 @@ def requests(pod: Mapping[str, Any], options: JobOptions, model: str | None) -> 
     container = next(each for each in pod["containers"] if each["name"] == CONTAINER)
     resources = container.get("resources") or {}
     asked = {**(resources.get("limits") or {}), **(resources.get("requests") or {})}
-    return {name: str(amount) for name, amount in asked.items()} | _amounts(options, model)
+    return {name: str(amount) for name, amount in asked.items()} | amounts(options, model)
 
 
 def job_labels(cell: Cell, run: str, owner: str) -> dict[str, str]:
@@ -154,7 +154,7 @@ def _job_spec(spec: Content, labels: Content, task: Task, options: JobOptions) -
         **({"suspend": True} if options.queue else {}),  # its queue starts it
         "template": pod
         | {
-            "metadata": metadata | {"labels": _merged(metadata, "labels", labels)},
+            "metadata": metadata | {"labels": merged(metadata, "labels", labels)},
             "spec": _pod_spec(pod["spec"], task, options),
         },
     }
@@ -165,41 +165,42 @@ def _pod_spec(pod: Content, task: Task, options: JobOptions) -> Content:
     return pod | {
         "activeDeadlineSeconds": options.deadline_seconds,
         "nodeSelector": node_selector(pod, options, task.cell.model),
-        **_extended(pod, "imagePullSecrets", pull_secrets),
+        **extended(pod, "imagePullSecrets", pull_secrets),
         "containers": [
             _container(each, task, options) if each["name"] == CONTAINER else each for each in pod["containers"]
         ],
     }
 
 
-def _amounts(options: JobOptions, model: str | None) -> dict[str, str]:
+def amounts(options: JobOptions, model: str | None) -> dict[str, str]:
     """What is set for the model alone."""
     needs = options.per_model.get(model or "", ModelOptions())
-    amounts = {"cpu": needs.cpu, "memory": needs.memory, "ephemeral-storage": needs.ephemeral_storage}
-    return {name: amount for name, amount in amounts.items() if amount}
+    given = {"cpu": needs.cpu, "memory": needs.memory, "ephemeral-storage": needs.ephemeral_storage}
+    return {name: amount for name, amount in given.items() if amount}
 
 
 def _container(container: Content, task: Task, options: JobOptions) -> Content:
-    image, given = parse(options.image).pulled, _amounts(options, task.cell.model)
+    image, given = parse(options.image).pulled, amounts(options, task.cell.model)
     resources = container.get("resources") or {}
     return container | {
         "image": image,
-        "env": _environment(container.get("env") or [], task.to_env() | {IMAGE: image}),
-        **_extended(container, "envFrom", [{"secretRef": {"name": name}} for name in options.secrets]),
-        "resources": resources | {kind: _merged(resources, kind, given) for kind in ("requests", "limits")},
+        "env": environment(container.get("env") or [], without_hub(task) | task.to_env() | {IMAGE: image}),
+        **extended(container, "envFrom", [{"secretRef": {"name": name}} for name in options.secrets]),
+        "resources": resources | {kind: merged(resources, kind, given) for kind in ("requests", "limits")},
     }
 
 
-def _environment(fixed: list[Content], values: Mapping[str, str]) -> list[Content]:
+def environment(fixed: list[Content], values: Mapping[str, str]) -> list[Content]:
     """`fixed` and then the values. Kubernetes reads `$(NAME)` in a value as a reference and `$$` as one dollar."""
     kept = [entry for entry in fixed if entry["name"] not in values]
     return kept + [{"name": name, "value": value.replace("$", "$$")} for name, value in values.items()]
 
 
-def _merged(holder: Content, name: str, entries: Mapping[str, Any]) -> Content:
+def merged(holder: Content, name: str, entries: Mapping[str, Any]) -> Content:
+    """The mapping of this name, and over it the entries."""
     return {**(holder.get(name) or {}), **entries}
 
 
-def _extended(holder: Content, name: str, items: list[Content]) -> Content:
-    """Nothing where there is nothing to add."""
+def extended(holder: Content, name: str, items: list[Content]) -> Content:
+    """The list of this name, longer by the items, under its name; nothing where there is nothing to add."""
     return {name: [*(holder.get(name) or ()), *items]} if items else {}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import IO, Protocol
 
-from contract.environment import IMAGE, strangers
+from contract.environment import IMAGE, strangers, without_hub
 from contract.store import Store
 from contract.survey import Done, Running, State, look
 from contract.task import Task, env_name, setting_fields
@@ -162,7 +162,7 @@ def child_environment(task: Task, threads: int, gpu: str | None, environ: Mappin
         env_name("checkpoint", "grace_seconds"): str(_CELL_GRACE_SECONDS),
         env_name("train", "threads"): str(task.train.threads or threads),
     }
-    return kept | ({} if gpu is None else {VISIBLE: gpu}) | task.to_env() | here
+    return kept | ({} if gpu is None else {VISIBLE: gpu}) | without_hub(task) | task.to_env() | here
 
 
 @contextmanager

@@ -142,10 +142,13 @@ def test_the_bucket_s_job_makes_it_once(kubectl: Kubectl, minio: Minio) -> None:
     assert settings["BUCKET"] in {each["Name"] for each in minio.client().list_buckets()["Buckets"]}
 
 
-def test_only_the_hub_opens_the_internet(kubectl: Kubectl, folder: Path) -> None:
+def test_only_prefetches_reach_the_internet(kubectl: Kubectl, folder: Path) -> None:
     policies = [each for each in objects_of(kubectl, folder) if each["kind"] == "NetworkPolicy"]
     everywhere = {each["metadata"]["name"] for each in policies if {"0.0.0.0/0", "::/0"} & set(blocks(each))}
-    assert everywhere == ({"hub"} if folder.name == "cloud" else set())
+    assert everywhere == ({"prefetch"} if folder.name == "cloud" else set())
+    for each in everywhere:
+        chosen = named(policies, "NetworkPolicy", each)["spec"]["podSelector"]
+        assert chosen == {"matchLabels": {"app.kubernetes.io/component": "prefetch"}}
     denied = named(policies, "NetworkPolicy", "default-deny")["spec"]
     assert denied == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
 

@@ -1,0 +1,105 @@
+"""From an order to the Job that carries it out: k8s/job.yaml on any node, with the way to the hub that cells have not.
+
+Pure.
+"""
+
+import hashlib
+import re
+from typing import Any
+
+from contract.cell import MODELS
+from contract.environment import IMAGE
+from contract.prefetch import Prefetch
+from launcher.command_line.job_options import JobOptions
+from launcher.command_line.reference import parse
+from launcher.jobs.manifest import (
+    CELL_LABEL,
+    CONTAINER,
+    FINGERPRINT_ANNOTATION,
+    OWNER_LABEL,
+    RUN_LABEL,
+    Content,
+    Template,
+    amounts,
+    environment,
+    extended,
+    merged,
+)
+
+RUN = "prefetch.inputs"
+"""In the place of a run's name, which has no dot."""
+_COMPONENT = {"app.kubernetes.io/component": "prefetch"}
+"""By which k8s/components/prefetch lets these pods, and no others, reach the hub."""
+_OF_GPUS = "nvidia.com/"
+"""How labels, taints and resources of nodes with a GPU begin."""
+
+
+def prefetch_job(order: Prefetch, options: JobOptions, template: Template) -> Content:
+    """The Job that carries out the order. `template` is load_template()'s: a volume in it is one of these pods too."""
+    metadata, labels = template.get("metadata") or {}, _labels(order, options.owner)
+    named = {
+        "name": prefetch_name(order, options.owner),
+        "namespace": options.namespace,
+        "labels": merged(metadata, "labels", labels),
+        "annotations": merged(metadata, "annotations", {FINGERPRINT_ANNOTATION: order.digest}),
+    }
+    return template | {"metadata": metadata | named, "spec": _job_spec(template["spec"], labels, order, options)}
+
+
+def prefetch_name(order: Prefetch, owner: str) -> str:
+    """A DNS label that is another one for another order or owner."""
+    digest = hashlib.sha256(f"{owner}/{order.digest}".encode()).hexdigest()[:12]
+    return f"prefetch-{re.sub(r'[^a-z0-9]+', '-', order.input)}-{digest}"
+
+
+def _labels(order: Prefetch, owner: str) -> dict[str, str]:
+    return {"app.kubernetes.io/instance": RUN, RUN_LABEL: RUN, CELL_LABEL: order.input, OWNER_LABEL: owner} | _COMPONENT
+
+
+def _job_spec(spec: Content, labels: Content, order: Prefetch, options: JobOptions) -> Content:
+    pod = spec["template"]
+    metadata = pod.get("metadata") or {}
+    return spec | {
+        "backoffLimit": options.attempts - 1,
+        "activeDeadlineSeconds": options.job_deadline_seconds,
+        "template": pod
+        | {
+            "metadata": metadata | {"labels": merged(metadata, "labels", labels)},
+            "spec": _pod_spec(pod["spec"], order, options),
+        },
+    }
+
+
+def _pod_spec(pod: Content, order: Prefetch, options: JobOptions) -> Content:
+    return pod | {
+        "activeDeadlineSeconds": options.deadline_seconds,
+        "nodeSelector": _without_gpus(pod.get("nodeSelector")),
+        "tolerations": [each for each in pod.get("tolerations") or () if not _is_of_gpus(each.get("key", ""))],
+        **extended(pod, "imagePullSecrets", [{"name": name} for name in options.image_pull_secrets]),
+        "containers": [
+            _container(each, order, options) if each["name"] == CONTAINER else each for each in pod["containers"]
+        ],
+    }
+
+
+def _container(container: Content, order: Prefetch, options: JobOptions) -> Content:
+    image = parse(options.image).pulled
+    given = amounts(options, order.input) if order.input in MODELS else {}
+    resources = container.get("resources") or {}
+    secrets: list[Content] = [{"secretRef": {"name": name}} for name in options.secrets]
+    return container | {
+        "image": image,
+        "command": ["python", "-m", "trainer.prefetch"],
+        "env": environment(container.get("env") or [], order.to_env() | {IMAGE: image}),
+        **extended(container, "envFrom", [*secrets, {"secretRef": {"name": options.hub_secret, "optional": True}}]),
+        "resources": resources
+        | {kind: _without_gpus(merged(resources, kind, given)) for kind in ("requests", "limits")},
+    }
+
+
+def _without_gpus(entries: dict[str, Any] | None) -> dict[str, Any]:
+    return {key: value for key, value in (entries or {}).items() if not _is_of_gpus(key)}
+
+
+def _is_of_gpus(key: str) -> bool:
+    return key.startswith(_OF_GPUS)

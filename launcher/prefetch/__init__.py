@@ -1,0 +1,1 @@
+"""Copies of weights and corpus, made before the cells that need them: by Jobs on a cluster, by processes here."""

@@ -1,0 +1,31 @@
+"""Prefetches as processes of this machine, one after the other: the disk and the network are shared."""
+
+import os
+import subprocess
+from collections.abc import Sequence
+
+from contract.exits import OK
+from contract.prefetch import Prefetch
+from launcher.command_line.talk import say
+from launcher.machine.children import die_with_parent
+
+
+def carry_out(orders: Sequence[Prefetch], trainer: Sequence[str]) -> list[bool]:
+    """Whether each succeeded. What they say is passed on."""
+    return [_carry_out(order, [*trainer[:-1], f"{trainer[-1]}.prefetch"]) for order in orders]
+
+
+def _carry_out(order: Prefetch, command: Sequence[str]) -> bool:
+    with subprocess.Popen(  # noqa: S603
+        command,
+        env=os.environ | order.to_env(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        preexec_fn=die_with_parent(),
+    ) as process:
+        for line in process.stdout or ():
+            say(line.rstrip("\n"))
+    return process.returncode == OK.number

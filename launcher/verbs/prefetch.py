@@ -1,0 +1,107 @@
+"""`prefetch`: copy the weights and the corpus of a grid to where its cells reach them without a hub."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+
+from contract.exits import INCOMPLETE, OK, BadInput, ExitCode
+from contract.inputs import in_bucket
+from contract.prefetch import Prefetch
+from contract.store import Store
+from contract.survey import Done
+from launcher.command_line import request
+from launcher.command_line.settings import JobSettings, LauncherSettings, cluster_settings, job_options
+from launcher.command_line.talk import out, print_json, say
+from launcher.jobs.manifest import load_template
+from launcher.jobs.prefetch_job import prefetch_job
+from launcher.prefetch.on_cluster import make_jobs, watch
+from launcher.prefetch.on_machine import carry_out
+from launcher.prefetch.orders import orders_of, settings_of
+from launcher.servers.cluster import Cluster
+from launcher.show.words import counted
+from launcher.submit.image import ask_registry
+
+
+def prefetch(args: argparse.Namespace, settings: LauncherSettings, store: Store) -> ExitCode:
+    """Copy what the chosen cells need; 3 where not all of it is there in the end."""
+    on_cluster = (args.backend or settings.backend) == "kubernetes"
+    if args.timeout is not None and not on_cluster:
+        raise BadInput("--timeout ends the waiting for Jobs; local copies end with their prefetch (Ctrl-C)")
+    orders = orders_of(request.choose(request.grid_of(args).tasks(store.uri), args.only), _place(args, store))
+    if not orders:
+        say("nothing to copy: weights and comments of these cells are generated")
+        return OK
+    if args.dry_run:
+        return _dry_run(args, orders, on_cluster=on_cluster)
+    done = _by_jobs(args, orders) if on_cluster else carry_out(orders, settings.trainer())
+    return _report(args, orders, done)
+
+
+def _place(args: argparse.Namespace, store: Store) -> str:
+    place = (args.to or f"{store.uri}/inputs").rstrip("/")
+    return place if in_bucket(place) else str(Path(place).absolute())
+
+
+def _by_jobs(args: argparse.Namespace, orders: Sequence[Prefetch]) -> list[bool]:
+    options = _job_options(args, orders)
+    template = load_template(options.template)
+    pinned = options.model_copy(update={"image": ask_registry(options.image)})
+    cluster = Cluster(cluster_settings(vars(args)))
+    make_jobs(cluster, orders, pinned, template)
+    try:
+        seen = watch(cluster, orders, args.timeout)
+    except KeyboardInterrupt as interrupt:
+        raise KeyboardInterrupt("no longer waiting; the Jobs go on, and the same command waits again") from interrupt
+    return [isinstance(fetch.state, Done) for fetch in seen]
+
+
+def _job_options(args: argparse.Namespace, orders: Sequence[Prefetch]) -> JobSettings:
+    """Raises BadInput for a folder that pods would not share."""
+    options = job_options(vars(args))
+    folder = next((path for path in _folders(orders) if options.template is None), None)
+    if folder is not None:
+        raise BadInput(
+            f"{folder} would be a folder inside each pod; give --to s3://bucket/prefix, or a --template that mounts a "
+            "volume there, or run on this machine with --backend local"
+        )
+    return options
+
+
+def _folders(orders: Sequence[Prefetch]) -> list[str]:
+    places = [place for order in orders for place in (order.source, order.place)]
+    return [place for place in places if place != "hub" and not in_bucket(place)]
+
+
+def _dry_run(args: argparse.Namespace, orders: Sequence[Prefetch], *, on_cluster: bool) -> ExitCode:
+    if not on_cluster:
+        for order in orders:
+            out(f"copy  {order.input}  from {order.source} to {order.place}/{order.input}")
+        return OK
+    options = _job_options(args, orders)
+    template = load_template(options.template)
+    pinned = options.model_copy(update={"image": ask_registry(options.image)})
+    jobs = [prefetch_job(order, pinned, template) for order in orders]
+    if args.json:
+        out(json.dumps({"apiVersion": "v1", "kind": "List", "items": jobs}, indent=1))
+    else:
+        yaml.safe_dump_all(jobs, sys.stdout, sort_keys=False)
+    return OK
+
+
+def _report(args: argparse.Namespace, orders: Sequence[Prefetch], done: Sequence[bool]) -> ExitCode:
+    settings = settings_of([order for order, is_done in zip(orders, done, strict=True) if is_done])
+    if args.json:
+        told = [
+            {"input": order.input, "source": order.source, "place": f"{order.place}/{order.input}", "done": is_done}
+            for order, is_done in zip(orders, done, strict=True)
+        ]
+        print_json({"inputs": told, "settings": settings})
+    else:
+        out(f"{counted(len(orders), 'input')}: {sum(done)} there, {len(orders) - sum(done)} not")
+        if settings:
+            out("cells use them with " + " ".join(f"--set {setting}" for setting in settings))
+    return OK if all(done) else INCOMPLETE

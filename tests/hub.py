@@ -42,7 +42,7 @@ class Hub:
 
 
 @contextmanager
-def running_hub() -> Iterator[Hub]:
+def running_hub(host: str = "127.0.0.1") -> Iterator[Hub]:
     """For the length of a `with` block."""
     hub = Hub()
 
@@ -82,7 +82,7 @@ def running_hub() -> Iterator[Hub]:
                 self.wfile.write(body[: len(body) // 2] if cut else body)
                 self.close_connection = cut
 
-    with serving(Answers) as address:
+    with serving(Answers, host) as address:
         hub.endpoint = f"http://{address}"
         yield hub
 

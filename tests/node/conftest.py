@@ -12,6 +12,7 @@ from tests.node.enclosure import FOLDER
 if TYPE_CHECKING:
     from tests.cluster.cluster import Cluster
     from tests.cluster.minio import Minio
+    from tests.hub import Hub
     from tests.k8s.kubectl import Kubectl
     from tests.node.node import Node
     from tests.node.person import Person
@@ -42,6 +43,16 @@ def store(
 
 
 @pytest.fixture(scope="session")
+def hub(node: "Node") -> "Iterator[Hub]":
+    """A hub beside the node, to which policies open the way for prefetches alone."""
+    from tests.hub import running_hub
+    from tests.node.network import ADDRESS
+
+    with running_hub(ADDRESS) as hub:
+        yield hub
+
+
+@pytest.fixture(scope="session")
 def kubectl(cluster: "Cluster", cluster_binaries: dict[str, Path]) -> "Kubectl":
     """An administrator's."""
     from tests.k8s.kubectl import Kubectl
@@ -50,14 +61,16 @@ def kubectl(cluster: "Cluster", cluster_binaries: dict[str, Path]) -> "Kubectl":
 
 
 @pytest.fixture(scope="session")
-def launcher(cluster: "Cluster", kubectl: "Kubectl", store: "Minio", tmp_path_factory: pytest.TempPathFactory) -> Path:
+def launcher(
+    cluster: "Cluster", kubectl: "Kubectl", store: "Minio", hub: "Hub", tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """The namespace as k8s/README.md sets it up, and the kubeconfig of somebody who has the Role `launcher` there.
 
     A second Secret holds a password that the store does not know.
     """
     from tests.node.namespace import NAMESPACE, PERSON, overlay
 
-    kubectl.apply(kubectl.kustomize(overlay(tmp_path_factory.mktemp("overlay"), store.endpoint)))
+    kubectl.apply(kubectl.kustomize(overlay(tmp_path_factory.mktemp("overlay"), store.endpoint, hub.endpoint)))
     right = store.environment()
     for name, content in {"emotion-grid-store": right, "wrong": right | {"AWS_SECRET_ACCESS_KEY": "wrong"}}.items():
         cluster.core.create_namespaced_secret(NAMESPACE, {"metadata": {"name": name}, "stringData": content})

@@ -1,4 +1,4 @@
-"""The namespace's network policies, enforced: a cell reaches the store, which its own tests show, and nobody else."""
+"""The namespace's network policies, enforced: a cell reaches the store and nobody else, a prefetch the hub too."""
 
 import json
 import os
@@ -13,6 +13,7 @@ import yaml
 from tests.cluster.cluster import Cluster
 from tests.cluster.minio import Minio
 from tests.cluster.waiting import until
+from tests.hub import Hub
 from tests.node.images import full_name
 from tests.node.kubelet import NODE
 from tests.node.namespace import NAMESPACE
@@ -67,16 +68,18 @@ def phase(cluster: Cluster, namespace: str, name: str) -> str:
 
 
 def test_a_cell_reaches_the_store_and_nobody_else(
-    cluster: Cluster, namespace: str, store: Minio, launcher: Path, look: Look
+    cluster: Cluster, namespace: str, store: Minio, hub: Hub, launcher: Path, look: Look
 ):
     """What a pod of a namespace without policies reaches shows that all of it listens."""
     cluster.core.create_namespaced_pod(NAMESPACE, pod("listener", "store", LISTEN))
     until(lambda: phase(cluster, NAMESPACE, "listener") == "Running", "the listener to run", 120)
     address = cluster.core.read_namespaced_pod("listener", NAMESPACE).status.pod_ip
     kubelet = cluster.core.read_node(NODE).status.daemon_endpoints.kubelet_endpoint.port
-    places = urlsplit(store.endpoint).netloc, f"{ADDRESS}:{kubelet}", f"{address}:9000"
-    at_store, at_kubelet, at_pod = places
-    nobody_asks = look(namespace, "free", "trainer", at_store, at_kubelet)
-    assert nobody_asks == {at_store: True, at_kubelet: True}
-    assert look(NAMESPACE, "cell", "trainer", *places) == {at_store: True, at_kubelet: False, at_pod: False}
-    assert look(NAMESPACE, "other", "other", *places) == dict.fromkeys(places, False)
+    at_store, at_hub = urlsplit(store.endpoint).netloc, urlsplit(hub.endpoint).netloc
+    places = at_store, at_hub, f"{ADDRESS}:{kubelet}", f"{address}:9000"
+    everybody_s = places[:-1]
+    assert look(namespace, "free", "trainer", *everybody_s) == dict.fromkeys(everybody_s, True)
+    nobody_s = dict.fromkeys(places, False)
+    assert look(NAMESPACE, "cell", "trainer", *places) == nobody_s | {at_store: True}
+    assert look(NAMESPACE, "prefetch", "prefetch", *places) == nobody_s | {at_store: True, at_hub: True}
+    assert look(NAMESPACE, "other", "other", *places) == nobody_s

@@ -16,12 +16,14 @@ from launcher.jobs.job import Complete, Job
 from launcher.jobs.manifest import Template
 from launcher.jobs.pod import Pod
 from launcher.jobs.prefetch_job import RUN, prefetch_job, prefetch_name
+from launcher.prefetch.orders import Ended
 from launcher.servers.answers import ClusterFailed
 from launcher.servers.cluster import Cluster
 from launcher.show.states import status_of
 from launcher.submit.handover import hand_over, raise_for_failure
 
 _POLL_SECONDS = 3.0
+_GO_ON = "the Jobs go on, and the same command waits again"
 
 
 @dataclass(frozen=True)
@@ -30,13 +32,18 @@ class Fetch:
 
     order: Prefetch
     state: State
-    said: str
+    log: str
     """The last line of its pod."""
 
-    def __str__(self) -> str:
-        status = status_of(self.state)
-        words = self.said or status.detail
-        return f"{status.state:<9} {self.order.input}{': ' if words else ''}{words}"
+    @property
+    def words(self) -> str:
+        """How far it is, or why it ended."""
+        return self.log or status_of(self.state).detail
+
+    @property
+    def line(self) -> str:
+        """The same with its state and name."""
+        return f"{status_of(self.state).state:<9} {self.order.input}{': ' if self.words else ''}{self.words}"
 
 
 def make_jobs(cluster: Cluster, orders: Sequence[Prefetch], options: JobOptions, template: Template) -> None:
@@ -45,20 +52,31 @@ def make_jobs(cluster: Cluster, orders: Sequence[Prefetch], options: JobOptions,
     raise_for_failure(hand_over(cluster, wanted, cluster.jobs(RUN)))
 
 
-def watch(cluster: Cluster, orders: Sequence[Prefetch], timeout_seconds: float | None) -> list[Fetch]:
-    """Tell what changes until all have ended, or the time is over; what was seen last."""
+def watch(cluster: Cluster, orders: Sequence[Prefetch], timeout_seconds: float | None) -> list[Ended]:
+    """Tell what changes until all have ended, or the time is over; what was seen last.
+
+    Ctrl-C ends the waiting and nothing else; the KeyboardInterrupt says so.
+    """
+    try:
+        seen = _watch(cluster, orders, timeout_seconds)
+    except KeyboardInterrupt as interrupt:
+        raise KeyboardInterrupt(f"no longer waiting; {_GO_ON}") from interrupt
+    return [Ended(fetch.order, isinstance(fetch.state, Done), fetch.words) for fetch in seen]
+
+
+def _watch(cluster: Cluster, orders: Sequence[Prefetch], timeout_seconds: float | None) -> list[Fetch]:
     deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
     told: dict[str, str] = {}
     while True:
         seen = _look(cluster, orders)
         for fetch in seen:
-            if told.get(fetch.order.input) != str(fetch):
-                told[fetch.order.input] = str(fetch)
-                say(str(fetch))
+            if told.get(fetch.order.input) != fetch.line:
+                told[fetch.order.input] = fetch.line
+                say(fetch.line)
         if all(is_final(fetch.state) for fetch in seen):
             return seen
         if deadline is not None and time.monotonic() >= deadline:
-            say("the time is over; the Jobs go on, and the same command waits again")
+            say(f"the time is over; {_GO_ON}")
             return seen
         time.sleep(_POLL_SECONDS)
 

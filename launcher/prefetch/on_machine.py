@@ -8,14 +8,16 @@ from contract.exits import OK
 from contract.prefetch import Prefetch
 from launcher.command_line.talk import say
 from launcher.machine.children import die_with_parent
+from launcher.prefetch.orders import Ended
 
 
-def carry_out(orders: Sequence[Prefetch], trainer: Sequence[str]) -> list[bool]:
-    """Whether each succeeded. What they say is passed on."""
+def carry_out(orders: Sequence[Prefetch], trainer: Sequence[str]) -> list[Ended]:
+    """What they say is passed on."""
     return [_carry_out(order, [*trainer[:-1], f"{trainer[-1]}.prefetch"]) for order in orders]
 
 
-def _carry_out(order: Prefetch, command: Sequence[str]) -> bool:
+def _carry_out(order: Prefetch, command: Sequence[str]) -> Ended:
+    line = ""
     with subprocess.Popen(  # noqa: S603
         command,
         env=os.environ | order.to_env(),
@@ -28,4 +30,4 @@ def _carry_out(order: Prefetch, command: Sequence[str]) -> bool:
     ) as process:
         for line in process.stdout or ():
             say(line.rstrip("\n"))
-    return process.returncode == OK.number
+    return Ended(order, process.returncode == OK.number, line.rstrip("\n"))

@@ -1,6 +1,7 @@
 """What a grid needs to have copied, and how its cells are told of it then. Pure."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from contract.exits import BadInput
 from contract.inputs import CORPUS, in_bucket
@@ -8,6 +9,15 @@ from contract.prefetch import Prefetch
 from contract.task import Task
 
 _GENERATED = ("random", "synthetic")
+
+
+@dataclass(frozen=True)
+class Ended:
+    """An order, whether its copy is there now, and the last words about it."""
+
+    order: Prefetch
+    done: bool
+    said: str
 
 
 def orders_of(tasks: Sequence[Task], place: str) -> list[Prefetch]:

@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -12,7 +13,6 @@ from contract.exits import INCOMPLETE, OK, BadInput, ExitCode
 from contract.inputs import in_bucket
 from contract.prefetch import Prefetch
 from contract.store import Store
-from contract.survey import Done
 from launcher.command_line import request
 from launcher.command_line.settings import JobSettings, LauncherSettings, cluster_settings, job_options
 from launcher.command_line.talk import out, print_json, say
@@ -20,7 +20,7 @@ from launcher.jobs.manifest import load_template
 from launcher.jobs.prefetch_job import prefetch_job
 from launcher.prefetch.on_cluster import make_jobs, watch
 from launcher.prefetch.on_machine import carry_out
-from launcher.prefetch.orders import orders_of, settings_of
+from launcher.prefetch.orders import Ended, orders_of, settings_of
 from launcher.servers.cluster import Cluster
 from launcher.show.words import counted
 from launcher.submit.image import ask_registry
@@ -37,8 +37,7 @@ def prefetch(args: argparse.Namespace, settings: LauncherSettings, store: Store)
         return OK
     if args.dry_run:
         return _dry_run(args, orders, on_cluster=on_cluster)
-    done = _by_jobs(args, orders) if on_cluster else carry_out(orders, settings.trainer())
-    return _report(args, orders, done)
+    return _report(args, _by_jobs(args, orders) if on_cluster else carry_out(orders, settings.trainer()))
 
 
 def _place(args: argparse.Namespace, store: Store) -> str:
@@ -46,17 +45,13 @@ def _place(args: argparse.Namespace, store: Store) -> str:
     return place if in_bucket(place) else str(Path(place).absolute())
 
 
-def _by_jobs(args: argparse.Namespace, orders: Sequence[Prefetch]) -> list[bool]:
+def _by_jobs(args: argparse.Namespace, orders: Sequence[Prefetch]) -> list[Ended]:
     options = _job_options(args, orders)
     template = load_template(options.template)
     pinned = options.model_copy(update={"image": ask_registry(options.image)})
     cluster = Cluster(cluster_settings(vars(args)))
     make_jobs(cluster, orders, pinned, template)
-    try:
-        seen = watch(cluster, orders, args.timeout)
-    except KeyboardInterrupt as interrupt:
-        raise KeyboardInterrupt("no longer waiting; the Jobs go on, and the same command waits again") from interrupt
-    return [isinstance(fetch.state, Done) for fetch in seen]
+    return watch(cluster, orders, args.timeout)
 
 
 def _job_options(args: argparse.Namespace, orders: Sequence[Prefetch]) -> JobSettings:
@@ -92,16 +87,19 @@ def _dry_run(args: argparse.Namespace, orders: Sequence[Prefetch], *, on_cluster
     return OK
 
 
-def _report(args: argparse.Namespace, orders: Sequence[Prefetch], done: Sequence[bool]) -> ExitCode:
-    settings = settings_of([order for order, is_done in zip(orders, done, strict=True) if is_done])
+def _report(args: argparse.Namespace, ended: Sequence[Ended]) -> ExitCode:
+    there = [each.order for each in ended if each.done]
+    settings = settings_of(there)
     if args.json:
-        told = [
-            {"input": order.input, "source": order.source, "place": f"{order.place}/{order.input}", "done": is_done}
-            for order, is_done in zip(orders, done, strict=True)
-        ]
-        print_json({"inputs": told, "settings": settings})
+        print_json({"inputs": [_document(each) for each in ended], "settings": settings})
     else:
-        out(f"{counted(len(orders), 'input')}: {sum(done)} there, {len(orders) - sum(done)} not")
+        out(f"{counted(len(ended), 'input')}: {len(there)} there, {len(ended) - len(there)} not")
         if settings:
             out("cells use them with " + " ".join(f"--set {setting}" for setting in settings))
-    return OK if all(done) else INCOMPLETE
+    return OK if len(there) == len(ended) else INCOMPLETE
+
+
+def _document(ended: Ended) -> dict[str, Any]:
+    order = ended.order
+    where = {"input": order.input, "source": order.source, "place": f"{order.place}/{order.input}"}
+    return where | {"done": ended.done, "detail": ended.said}

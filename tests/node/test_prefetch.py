@@ -1,7 +1,8 @@
 """Weights from a hub that prefetches alone reach: a cell trains from the copy with no way to anything but the store."""
 
+import json
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from contextlib import contextmanager
 
 import pytest
 
@@ -14,6 +15,7 @@ from tests.node.pods import pods_of
 from tests.node.test_smoke import MINILM
 
 SPEC = MODELS["minilm"]
+SECRET = "emotion-grid-hub"
 TOKEN = "hf_of-the-secret-for-prefetches"
 GRID = """
 name: prefetched
@@ -23,26 +25,36 @@ samples: [800]
 hyper: {epochs: 1, learning_rate: 1e-3}
 data: {source: synthetic}
 """
+pytestmark = pytest.mark.skipif(
+    not MINILM.exists(), reason="needs MiniLM's weights, which `make` puts into .venv/weights"
+)
 Made = Callable[..., Person]
 
 
 @pytest.fixture
-def gated_hub(cluster: Cluster, launcher: Path, hub: Hub) -> Iterator[Hub]:
-    """It has MiniLM, for whoever has the token of the namespace's Secret."""
+def gated_hub(hub: Hub) -> Hub:
+    """It has MiniLM, for whoever has the token."""
     files = {path.name: path.read_bytes() for path in MINILM.iterdir() if path.is_file()}
     hub.files[SPEC.hub_id, SPEC.hub_revision] = files
     hub.token = TOKEN
-    secret = {"metadata": {"name": "emotion-grid-hub"}, "stringData": {"HF_ENDPOINT": hub.endpoint, "HF_TOKEN": TOKEN}}
-    cluster.core.create_namespaced_secret(NAMESPACE, secret)
-    yield hub
-    cluster.core.delete_namespaced_secret("emotion-grid-hub", NAMESPACE)
+    return hub
 
 
-@pytest.mark.skipif(not MINILM.exists(), reason="needs MiniLM's weights, which `make` puts into .venv/weights")
+@contextmanager
+def hub_secret(cluster: Cluster, **content: str) -> Iterator[None]:
+    """The namespace's, for prefetches."""
+    cluster.core.create_namespaced_secret(NAMESPACE, {"metadata": {"name": SECRET}, "stringData": content})
+    try:
+        yield
+    finally:
+        cluster.core.delete_namespaced_secret(SECRET, NAMESPACE)
+
+
 def test_a_cell_trains_from_prefetched_weights_without_a_hub(person: Made, cluster: Cluster, gated_hub: Hub):
     somebody = person(GRID)
     place = f"{somebody.store.uri}/inputs"
-    assert "1 input: 1 there, 0 not" in somebody.runs("prefetch")
+    with hub_secret(cluster, HF_ENDPOINT=gated_hub.endpoint, HF_TOKEN=TOKEN):
+        assert "1 input: 1 there, 0 not" in somebody.runs("prefetch")
     assert "model.safetensors" in gated_hub.asked
     gated_hub.asked.clear()
 
@@ -59,10 +71,10 @@ def test_a_cell_trains_from_prefetched_weights_without_a_hub(person: Made, clust
     assert gated_hub.asked == []
 
 
-def test_a_gated_model_is_told_with_its_page(person: Made, hub: Hub, launcher: Path):
-    """By the pod, in the last line of its log. No hub has a model whose token nobody has."""
-    hub.token = "nobody's"
-    somebody = person(GRID.replace("minilm", "llama3.2"))
-    somebody.settings["LAUNCHER_HUB_SECRET"] = "no-such-secret"
-    told = somebody.runs("prefetch", codes=(3,))
-    assert "1 input: 0 there, 1 not" in told
+def test_a_gated_model_is_told_with_its_page(person: Made, cluster: Cluster, gated_hub: Hub):
+    """In the last line of its pod, which the launcher reads."""
+    somebody = person(GRID)
+    with hub_secret(cluster, HF_ENDPOINT=gated_hub.endpoint):
+        (told,) = json.loads(somebody.runs("prefetch", "--json", codes=(3,)))["inputs"]
+    assert not told["done"]
+    assert f"accept its licence at huggingface.co/{SPEC.hub_id} and set HF_TOKEN" in told["detail"]

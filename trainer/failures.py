@@ -58,7 +58,7 @@ def named(error: BaseException) -> BaseException:
         return error
     failed = LocalDiskFailed(
         f"cannot write to the local disk: {' '.join(told.split())}; free some space, or name a larger one by TMPDIR "
-        "(and HF_HOME, where weights come from the hub), then run it again"
+        "(HF_HOME for what comes from the hub, XDG_CACHE_HOME for what was prefetched), then run it again"
     )
     failed.__cause__ = error
     return failed

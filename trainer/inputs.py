@@ -9,10 +9,11 @@ from pathlib import Path
 
 from contract.digest import cache_folder
 from contract.exits import BadInput, SourceUnavailable, StoreFailed
-from contract.inputs import RECORD, CopiedFile, Copy, in_bucket, is_whole, open_place
+from contract.inputs import PREFETCH, RECORD, CopiedFile, Copy, in_bucket, is_whole, open_place
 from contract.revision import corpus_copy, weights_copy
 from contract.store import Store
 from contract.task import Data, Model, Task
+from trainer.failures import LocalDiskFailed
 
 _READS = 3
 """Of a file whose bytes are not those that were copied; what stays so was not changed on its way."""
@@ -21,7 +22,8 @@ _READS = 3
 def bring(task: Task) -> Task:
     """The task with folders of this machine in place of buckets; what it computes, and its fingerprint, are the same.
 
-    Raises BadInput for a copy that is not there or damaged, SourceUnavailable when it cannot be had now.
+    Raises BadInput for a copy that is not there or damaged, SourceUnavailable when it cannot be had now,
+    LocalDiskFailed when it does not fit.
     """
     try:
         return task.model_copy(update={"model": _brought_model(task), "data": _brought_data(task)})
@@ -73,7 +75,7 @@ def _fetch(place: Store, name: str, copy: Copy, folder: Path) -> None:
     check_space(folder, copy.bytes, f"{place.uri}/{name}")
     for file, wanted in copy.files.items():
         if not download_whole(place, f"{name}/{file}", folder / file, wanted):
-            raise BadInput(f"{place.uri}/{name}/{file} is missing or damaged; `python -m launcher prefetch` mends it")
+            raise BadInput(f"{place.uri}/{name}/{file} is missing or damaged; {PREFETCH} mends it")
 
 
 def download_whole(place: Store, key: str, path: Path, wanted: CopiedFile) -> bool:
@@ -88,10 +90,10 @@ def download_whole(place: Store, key: str, path: Path, wanted: CopiedFile) -> bo
 
 
 def check_space(folder: Path, needed_bytes: int, what: str) -> None:
-    """Raises SourceUnavailable where the disk of `folder` cannot hold it: another node's may."""
+    """Raises LocalDiskFailed where the disk of `folder` cannot hold it."""
     free = shutil.disk_usage(folder).free
     if free < needed_bytes:
-        raise SourceUnavailable(
-            f"{what} takes {needed_bytes / 1e9:.1f} GB, {folder} has {free / 1e9:.1f} GB free: free some, or give the "
-            "pods more disk (ephemeral_storage in LAUNCHER_PER_MODEL)"
+        raise LocalDiskFailed(
+            f"{what} takes {needed_bytes / 1e9:.1f} GB, {folder} has {free / 1e9:.1f} GB free: free some, or name "
+            "a larger one by XDG_CACHE_HOME and TMPDIR"
         )

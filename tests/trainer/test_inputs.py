@@ -88,6 +88,6 @@ def test_a_disk_that_is_too_small_is_told_before_anything_is_fetched(place: str,
     record["files"]["model.safetensors"]["bytes"] = 10**18
     open_store(place).put(f"bert/{RECORD}", json.dumps(record).encode())
     done = run(tmp_path / "results", MODEL_WEIGHTS=place, XDG_CACHE_HOME=str(tmp_path / "cache"))
-    assert done.returncode == 13, done.stdout + done.stderr
+    assert done.returncode == 16, done.stdout + done.stderr
     assert "takes 1000000000.0 GB" in done.stdout
     assert not list(tmp_path.glob("cache/**/*.safetensors"))

@@ -11,7 +11,7 @@ from contract.exits import OK, ProgramError
 from contract.prefetch import Prefetch
 from contract.redact import redacted
 from contract.task import env_name
-from trainer.failures import Preempted
+from trainer.failures import Preempted, named
 
 _QUIET = {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_VERBOSITY": "error"}
 """What huggingface_hub reads while it is imported."""
@@ -34,9 +34,12 @@ def main() -> int:
         from trainer.prefetch.run import prefetch
 
         prefetch(order)
-    except ProgramError as error:
-        sys.stderr.write(f"trainer.prefetch: error: {redacted(str(error))}\n")
-        return error.exit_code.number
+    except Exception as error:
+        told = named(error)
+        if not isinstance(told, ProgramError):
+            raise
+        sys.stderr.write(f"trainer.prefetch: error: {redacted(str(told))}\n")
+        return told.exit_code.number
     return OK.number
 
 

@@ -20,7 +20,8 @@ from trainer.weights import check_folder
 def prefetch(order: Prefetch) -> None:
     """Copy what is not there, whole, yet.
 
-    Raises BadInput for a source or place that cannot serve, SourceUnavailable and StoreFailed for what may pass.
+    Raises BadInput for a source or place that cannot serve, SourceUnavailable, StoreFailed and LocalDiskFailed for what
+    may pass.
     """
     place = open_place(order.place, "PREFETCH_PLACE")
     place.check_writable()

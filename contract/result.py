@@ -141,6 +141,8 @@ class Provenance(Record):
     threads: int
     image: str | None = None
     """The container image, by digest where it was known; None outside a Job."""
+    four_bit_copy: str | None = None
+    """sha256 of the weights in four bits that were read; None when the full weights were read, and quantised."""
     started_at: datetime
     finished_at: datetime
 

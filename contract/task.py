@@ -105,6 +105,9 @@ class Model(Settings):
     """Identity of the weights, as the launcher found them; the cell refuses others (contract/revision.py)."""
     double_quant: bool = True
     """Quantise the quantisation constants too (QLoRA, Dettmers et al. 2023, section 3)."""
+    four_bit_cache: str | None = None
+    """Folder for copies of the weights in four bits, which a cell writes where it finds none; unset: a copy is read
+    that lies beside a folder of weights, and none is written."""
 
 
 class Train(Settings):

@@ -36,17 +36,22 @@ class Checkpoint:
 
     path: str
     revision: str | None = None
+    four_bit: bool = False
+    """Whether its weights are quantised already."""
 
 
-def load_qlora(task: Task, precision: Precision) -> tuple[PeftModel, PreTrainedTokenizerBase]:
+def load_qlora(
+    task: Task, precision: Precision, copy: Checkpoint | None = None
+) -> tuple[PeftModel, PreTrainedTokenizerBase]:
     """The trainable model and its tokenizer. The head and LoRA's A are drawn from torch's global generator.
 
+    The base comes from `copy` where there is one (trainer/four_bit.py), which changes no bit.
     Raises SourceUnavailable when the hub does not deliver, BadInput when it wants a licence accepted first.
     """
     spec = MODELS[task.cell.model]
     with checkpoint(task, spec) as source:
         tokenizer = load_tokenizer(source)
-        base = load_base(source, len(task.labels), tokenizer, precision, double_quant=task.model.double_quant)
+        base = load_base(copy or source, len(task.labels), tokenizer, precision, double_quant=task.model.double_quant)
     # The adapter names its base for whoever loads it later; a temporary folder would mean nothing to them.
     base.name_or_path = "random-weights" if task.model.weights == "random" else spec.hub_id
     return add_lora(base, spec, task.hyper), tokenizer
@@ -80,10 +85,17 @@ def load_tokenizer(source: Checkpoint) -> PreTrainedTokenizerBase:
 
 
 def load_base(
-    source: Checkpoint, labels: int, tokenizer: PreTrainedTokenizerBase, precision: Precision, *, double_quant: bool
+    source: Checkpoint,
+    labels: int,
+    tokenizer: PreTrainedTokenizerBase,
+    precision: Precision,
+    *,
+    double_quant: bool,
+    device: str | None = None,
 ) -> PreTrainedModel:
     """The base with its linear layers in NF4 and everything else in fp32, ready for adapters.
 
+    Without a `device` it is on the GPU where there is one.
     Raises BadInput when the checkpoint lacks more than the head: transformers would fill the gap with noise.
     """
     model, loading = AutoModelForSequenceClassification.from_pretrained(
@@ -92,21 +104,34 @@ def load_base(
         num_labels=labels,
         pad_token_id=tokenizer.pad_token_id,
         dtype=torch.float32,
+        device_map=device and {"": device},
         use_safetensors=True,
         trust_remote_code=False,
-        quantization_config=BitsAndBytesConfig(
-            load_in_4bit=True,
-            bnb_4bit_quant_type="nf4",
-            bnb_4bit_use_double_quant=double_quant,
-            bnb_4bit_compute_dtype=precision.dtype,
-            llm_int8_skip_modules=HEADS,
-        ),
         output_loading_info=True,
+        **({} if source.four_bit else {"quantization_config": _nf4(precision, double_quant=double_quant)}),
     )
     if absent := sorted(name for name in loading["missing_keys"] if name.split(".")[0] not in HEADS):
         raise BadInput(f"{source.path} lacks {len(absent)} of the model's weights, such as {absent[0]}")
+    compute_in(model, precision.dtype)
     keep_gradients_exact(model)
     return prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
+
+
+def _nf4(precision: Precision, *, double_quant: bool) -> BitsAndBytesConfig:
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=double_quant,
+        bnb_4bit_compute_dtype=precision.dtype,
+        llm_int8_skip_modules=HEADS,
+    )
+
+
+def compute_in(model: torch.nn.Module, dtype: torch.dtype) -> None:
+    """Of weights that were read in four bits the file says in which type their writer computed."""
+    for module in model.modules():
+        if isinstance(module, Linear4bit):
+            module.compute_dtype = dtype
 
 
 def keep_gradients_exact(model: torch.nn.Module) -> None:

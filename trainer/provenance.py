@@ -42,7 +42,7 @@ def threads_for(task: Task) -> int:
     return task.train.threads or processors()
 
 
-def provenance(task: Task, attempt: str, device: str | None) -> Provenance:
+def provenance(task: Task, attempt: str, device: str | None, four_bit_copy: str | None = None) -> Provenance:
     """The record of this process, finished now."""
     return Provenance(
         attempt=attempt,
@@ -51,6 +51,7 @@ def provenance(task: Task, attempt: str, device: str | None) -> Provenance:
         device=device,
         threads=threads_for(task),
         image=os.environ.get(IMAGE),
+        four_bit_copy=four_bit_copy,
         started_at=process_started_at(),
         finished_at=datetime.now(UTC),
     )

@@ -23,11 +23,13 @@ from trainer.data import Comment, Dataset, split_record
 from trainer.encode import EncodedRow, encode, longest
 from trainer.failures import Termination
 from trainer.fit import fit, predict
+from trainer.four_bit import FourBit
 from trainer.journal import Journal
-from trainer.model import Anatomy, anatomy, load_qlora
+from trainer.model import Anatomy, Checkpoint, anatomy, load_qlora
 from trainer.pace import Pace
 from trainer.provenance import library_versions, process_started_at, provenance
 from trainer.publish import publish_success, put_artifacts
+from trainer.quantise import obtain
 from trainer.score import score
 from trainer.work import Fitted, Work
 
@@ -39,7 +41,7 @@ def run_cell(task: Task, dataset: Dataset, store: Store, journal: Journal, termi
     """
     machine.prepare(task)
     with journal.phase("model"):
-        prepared = prepare(task, dataset)
+        prepared = prepare(task, dataset, obtain(task, journal))
     announce(prepared, journal)
 
     # From here on SIGTERM finds something worth its grace period: a training to save, or one to publish.
@@ -65,6 +67,8 @@ class Prepared:
     """A model ready to be trained, and its comments as it reads them."""
 
     model: PeftModel
+    copy: FourBit | None
+    """What its base was read from; None when the full weights were."""
     tokenizer: PreTrainedTokenizerBase
     precision: machine.Precision
     anatomy: Anatomy
@@ -82,17 +86,17 @@ class Scores:
     probabilities: NDArray[np.float64]
 
 
-def prepare(task: Task, dataset: Dataset) -> Prepared:
+def prepare(task: Task, dataset: Dataset, copy: FourBit | None) -> Prepared:
     """Load, quantise and adapt the model under the cell's seed; encode the comments."""
     precision = machine.choose_precision(task.hyper.precision)
     transformers.set_seed(task.cell.seed)
-    model, tokenizer = load_qlora(task, precision)
+    model, tokenizer = load_qlora(task, precision, Checkpoint(str(copy.folder), four_bit=True) if copy else None)
 
     def encoded(comments: list[Comment]) -> list[EncodedRow]:
         return encode(comments, tokenizer, task.hyper.max_length)
 
     splits = (encoded(dataset.train), encoded(dataset.validation), encoded(dataset.test))
-    return Prepared(model, tokenizer, precision, anatomy(model), *splits)
+    return Prepared(model, copy, tokenizer, precision, anatomy(model), *splits)
 
 
 def announce(prepared: Prepared, journal: Journal) -> None:
@@ -105,6 +109,7 @@ def announce(prepared: Prepared, journal: Journal) -> None:
         dtype=prepared.precision.name,
         trainable=prepared.anatomy.trainable_parameters,
         quantized=prepared.anatomy.quantized_parameters,
+        four_bit_copy=prepared.copy.sha256[:12] if prepared.copy else None,
         seconds=journal.seconds["model"],
     )
 
@@ -112,7 +117,11 @@ def announce(prepared: Prepared, journal: Journal) -> None:
 def conditions(prepared: Prepared) -> dict[str, str]:
     """What has to be as it was for a saved training to go on as if it had never been stopped."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    return library_versions() | {"device": device, "dtype": prepared.precision.name}
+    found = library_versions() | {"device": device, "dtype": prepared.precision.name}
+    if device == "cuda" and prepared.copy:
+        # A CPU quantised it, which may round otherwise than this GPU would.
+        found["four_bit_copy"] = prepared.copy.sha256
+    return found
 
 
 def train(task: Task, prepared: Prepared, journal: Journal, checkpointer: Checkpointer) -> Fitted:
@@ -201,6 +210,8 @@ def result(
         ),
         seconds=journal.seconds,
         start_up_seconds=round(fitted.first_step_at - process_started_at().timestamp(), 3),
-        provenance=provenance(task, journal.attempt, machine.device_name()),
+        provenance=provenance(
+            task, journal.attempt, machine.device_name(), prepared.copy.sha256 if prepared.copy else None
+        ),
         artifacts=stored,
     )

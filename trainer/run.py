@@ -30,7 +30,6 @@ from trainer.pace import Pace
 from trainer.provenance import library_versions, process_started_at, provenance
 from trainer.publish import publish_success, put_artifacts
 from trainer.quantise import obtain
-from trainer.score import score
 from trainer.work import Fitted, Work
 
 
@@ -134,7 +133,7 @@ def train(task: Task, prepared: Prepared, journal: Journal, checkpointer: Checkp
         hyper=task.hyper,
         seed=task.cell.seed,
         precision=prepared.precision,
-        score=lambda true, probabilities: score(true, probabilities, task.labels),
+        score=lambda true, probabilities: _score(true, probabilities, task.labels),
         watchers=Pace(journal),
         keeper=checkpointer,
         resume=checkpointer.resume(),
@@ -151,11 +150,17 @@ def examine(task: Task, prepared: Prepared) -> Scores:
         return predict(prepared.model, rows, prepared.tokenizer, prepared.precision, by=task.train.engine)
 
     def scored(rows: list[EncodedRow], predicted: NDArray[np.float64]) -> Metrics:
-        return score([row["labels"] for row in rows], predicted, task.labels)
+        return _score([row["labels"] for row in rows], predicted, task.labels)
 
     on_test = probabilities(prepared.test)
     validation = scored(prepared.validation, probabilities(prepared.validation))
     return Scores(validation, scored(prepared.test, on_test), on_test)
+
+
+def _score(true: list[int], probabilities: NDArray[np.float64], labels: tuple[str, ...]) -> Metrics:
+    from trainer.score import score  # with evaluate and scikit-learn, which the first step need not wait for
+
+    return score(true, probabilities, labels)
 
 
 def artifact_files(

@@ -34,7 +34,7 @@ def main() -> int:
             records = options.records or Path(folder) / "records"
             last_begin = time.monotonic() + 60 * options.minutes
             campaign = Campaign(Path(folder), records, options.seed, options.lanes, last_begin, stack)
-            prepare(PUBLISHER, *[TRAINER] * ("trainer" in parts))
+            prepare(PUBLISHER, *[TRAINER] * bool({"trainer", "kills"} & set(parts)))
             for part in parts:
                 PARTS[part](campaign)
             found = campaign.outcomes.load(), campaign.races.load(), campaign.lives.load()

@@ -21,7 +21,7 @@ from faults.servers import Server
 _PIPE_BYTES = 2**20
 _STACKS_SECONDS = 2.0
 """For a program that hangs to write down where."""
-_FORKS = multiprocessing.get_context("forkserver")
+FORKS = multiprocessing.get_context("forkserver")
 
 # Every step is followed by an evaluation and by a checkpoint: a random moment of the training meets each of them.
 SMALL_CELL = {
@@ -88,7 +88,7 @@ def environment(results_uri: str, environ: Mapping[str, str] = os.environ) -> di
 
 def prepare(*programs: Program) -> None:
     """Have what they import imported once; before the first attempt."""
-    _FORKS.set_forkserver_preload([module for program in programs for module in program.modules])
+    FORKS.set_forkserver_preload([module for program in programs for module in program.modules])
 
 
 def attempt(
@@ -98,7 +98,7 @@ def attempt(
     environ = place.environment(endpoint or place.server.minio.endpoint)
     with _pipe(program.name) as (reading, pipe):
         begun = time.monotonic()
-        process = _FORKS.Process(target=_run, args=(program.main, environ, pipe), daemon=True)
+        process = FORKS.Process(target=_run, args=(program.main, environ, pipe), daemon=True)
         process.start()
         if begins is not None:
             begins(psutil.Process(process.pid))

@@ -51,7 +51,7 @@ def _drawn(victim: Victim, kind: Kind, number: int, seed: int) -> Injection:
         (found, target)
         for found, beginning in victim.beginnings.items()
         for target in dict.fromkeys(beginning.requests)
-        if target.method in kind.methods and target.place in kind.places
+        if kind.may_meet(target, found)
     ]
     found, target = rng.choice(chances)
     nth = rng.randrange(victim.beginnings[found].requests.count(target))

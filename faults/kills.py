@@ -3,6 +3,8 @@
 The seed decides when after which event the signal is sent; what the trainer was doing then, its own stack tells.
 """
 
+import faulthandler
+import os
 import random
 import signal
 import subprocess
@@ -11,12 +13,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
 from threading import Timer
 
 from contract.exits import OK, PREEMPTED
 from contract.folder import DirStore
-from faults.attempts import environment
+from faults.attempts import FORKS, environment
 from faults.worth import Corrupt, Lost, Worth, difference, left_over, worth_of
 
 _LONGEST_LIFE_SECONDS = 600.0
@@ -24,13 +27,7 @@ _STACK_SECONDS = 1.0
 _OUTERMOST = " in <module>"
 _KILLS_A_LIFE = 5
 _SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM)
-_PROGRAM = """
-import faulthandler, signal, sys
-faulthandler.register(signal.SIGUSR1, open(sys.argv[1], "w"), all_threads=False)
-from trainer.attempt import main
-sys.exit(main())
-"""
-"""`python -m trainer`, which on SIGUSR1 writes down where it is."""
+_PROGRAM = "import sys; from faults.kills import train; train(sys.argv[1])"
 _SETTINGS = {"HYPER_EPOCHS": "2", "HYPER_BATCH_SIZE": "4"}
 
 _ACTIVITIES = {
@@ -59,9 +56,10 @@ class Moment:
     seconds: float
 
 
+_STARTS = "cell-starts"
 # In the order of a life: a cell that has published cannot be killed before.
 _MOMENTS = (
-    Moment("cell-starts", 10),
+    Moment(_STARTS, 10),
     Moment("model-ready", 1),
     Moment("first-step", 3),
     Moment("checkpoint-saved", 0.1),
@@ -101,9 +99,9 @@ def live(cells: Path, seed: int, alone: Worth, number: int) -> Life:
         return Life(number, kills, str(error))
 
 
-def finished(folder: Path) -> Worth:
-    """Let the cell run to its end: what it is worth. Raises Lost, or Corrupt."""
-    with _trainer(folder) as process:
+def finished(folder: Path, *, anew: bool = False) -> Worth:
+    """Let the cell run to its end, on request in a new process: what it is worth. Raises Lost, or Corrupt."""
+    with _trainer(folder, anew=anew) as process:
         words, _ = process.communicate()
     store = DirStore(folder)
     objects = {key: store.get(key) or b"" for key in store.list("")}
@@ -116,7 +114,7 @@ def finished(folder: Path) -> Worth:
 
 def _killed(folder: Path, event: str, delay: float, number: signal.Signals) -> str | None:
     """What it was doing when the signal ended it; None when it reached its end, after SIGTERM or before."""
-    with _trainer(folder) as process:
+    with _trainer(folder, anew=event == _STARTS) as process:
         if not any(line.split()[1:2] == [event] for line in process.stdout or ()):
             return None
         time.sleep(delay)
@@ -128,7 +126,7 @@ def _killed(folder: Path, event: str, delay: float, number: signal.Signals) -> s
     return None if process.returncode == OK.number else activity
 
 
-def _activity(process: subprocess.Popen[str], stack: Path) -> str:
+def _activity(process: "subprocess.Popen[str] | Fork", stack: Path) -> str:
     process.send_signal(signal.SIGUSR1)
     late = time.monotonic() + _STACK_SECONDS
     while _OUTERMOST not in (told := stack.read_text()) and time.monotonic() < late and process.poll() is None:
@@ -138,12 +136,14 @@ def _activity(process: subprocess.Popen[str], stack: Path) -> str:
 
 
 @contextmanager
-def _trainer(folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """A trainer at work, which is not let live for ever."""
+def _trainer(folder: Path, *, anew: bool) -> Iterator["subprocess.Popen[str] | Fork"]:
+    """A trainer at work, which is not let live for ever: a new process, or a fork that has no imports to do."""
     command = [sys.executable, "-c", _PROGRAM, str(_stack(folder))]
     environ = environment(str(folder)) | _SETTINGS
-    with subprocess.Popen(  # noqa: S603
-        command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    with (
+        subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)  # noqa: S603
+        if anew
+        else Fork(environ, _stack(folder))
     ) as process:
         alarm = Timer(_LONGEST_LIFE_SECONDS, process.send_signal, [signal.SIGABRT])
         alarm.start()
@@ -152,6 +152,66 @@ def _trainer(folder: Path) -> Iterator[subprocess.Popen[str]]:
         finally:
             alarm.cancel()
             process.kill()
+
+
+class Fork:
+    """A trainer that is forked from a process with its imports done; as much of subprocess.Popen as is needed here."""
+
+    def __init__(self, environ: dict[str, str], stack: Path) -> None:
+        receiving, sending = FORKS.Pipe(duplex=False)
+        self._process = FORKS.Process(target=_train_in_fork, args=(environ, str(stack), sending), daemon=True)
+        self._process.start()
+        sending.close()
+        self.stdout = os.fdopen(os.dup(receiving.fileno()), errors="replace")
+        receiving.close()
+
+    @property
+    def returncode(self) -> int | None:
+        """Of a fork that has ended."""
+        return self._process.exitcode
+
+    def poll(self) -> int | None:
+        """Whether it has ended."""
+        return self._process.exitcode
+
+    def send_signal(self, number: int) -> None:
+        """Unless it has ended."""
+        if self._process.exitcode is None:
+            os.kill(self._process.pid or 0, number)
+
+    def kill(self) -> None:
+        """Unless it has ended."""
+        self._process.kill()
+
+    def communicate(self) -> tuple[str, None]:
+        """What else it says, when it has ended."""
+        words = self.stdout.read()
+        self._process.join()
+        return words, None
+
+    def __enter__(self) -> "Fork":
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        self._process.join()
+        self.stdout.close()
+
+
+def _train_in_fork(environ: dict[str, str], stack: str, output: Connection) -> None:
+    os.environ.clear()
+    os.environ.update(environ)
+    os.dup2(output.fileno(), sys.stdout.fileno())
+    os.dup2(output.fileno(), sys.stderr.fileno())
+    output.close()
+    train(stack)
+
+
+def train(stack: str) -> None:
+    """`python -m trainer`, which on SIGUSR1 writes into the file `stack` where it is."""
+    faulthandler.register(signal.SIGUSR1, Path(stack).open("w"), all_threads=False)  # noqa: SIM115 (open to the end)
+    from trainer.attempt import main
+
+    sys.exit(main())
 
 
 def _stack(folder: Path) -> Path:

@@ -17,7 +17,7 @@ import psutil
 from contract.exits import OK
 from contract.s3 import TRIES
 from faults.attempts import Ended
-from faults.proxy import Answer, Exchange, Proxy, pass_on
+from faults.proxy import Answer, Exchange, Proxy, Target, pass_on
 from faults.servers import Kept, Server
 
 _ALL = ("GET", "PUT", "DELETE")
@@ -98,6 +98,12 @@ class Kind:
     times: tuple[int, ...] = (1,)
     kept: Kept = Kept.ALONE
     sign: str | None = None
+
+    def may_meet(self, target: Target, found: str) -> bool:
+        """Whether it can be aimed at such a request; one that takes something strikes only before some work."""
+        return (
+            target.method in self.methods and target.place in self.places and (self.sign is None or found != "result")
+        )
 
     def shows(self, ended: Ended) -> bool:
         """Whether the attempt tells that it was hit."""

@@ -21,7 +21,7 @@ from faults.victim import get_to_know
 from tests.cluster.binaries import binaries
 
 FAULTS = {PUBLISHER: 22 * len(KINDS), TRAINER: 5 * len(KINDS)}
-KILLS = 30
+KILLS = 60
 _CELLS_AT_A_TIME = 2
 _TRAINERS_AT_A_TIME = 4
 """Twice as many: under a fault they mostly wait."""
@@ -91,7 +91,7 @@ def kill_trainers(campaign: Campaign) -> None:
         return
     folder = campaign.folder / "kills"
     folder.mkdir()
-    live = partial(kills.live, folder, campaign.seed, kills.finished(folder / "alone"))
+    live = partial(kills.live, folder, campaign.seed, kills.finished(folder / "alone", anew=True))
     with ThreadPoolExecutor(_CELLS_AT_A_TIME) as pool:
         while campaign.kills < KILLS and campaign.seconds_left > 0:
             begun = len(campaign.lives.load())

@@ -10,7 +10,7 @@ import pytest
 from contract.exits import OK
 from faults.attempts import PUBLISHER, Place, Program, attempt, prepare
 from faults.campaign import plan, run
-from faults.kinds import KINDS
+from faults.kinds import KINDS, Kind
 from faults.outcome import Outcome
 from faults.servers import Kept, server, server_of
 from faults.victim import Victim, get_to_know
@@ -50,10 +50,10 @@ def outcomes(
         yield {outcome.kind: outcome for outcome in found}
 
 
-@pytest.mark.parametrize("kind", [kind.name for kind in KINDS])
-def test_nothing_is_lost_or_corrupt_or_done_twice(outcomes: dict[str, Outcome], kind: str):
-    outcome = outcomes[kind]
-    assert outcome.met, "the fault hit nothing"
+@pytest.mark.parametrize("kind", KINDS, ids=[kind.name for kind in KINDS])
+def test_nothing_is_lost_or_corrupt_or_done_twice(outcomes: dict[str, Outcome], kind: Kind):
+    outcome = outcomes[kind.name]
+    assert outcome.met or kind.sign, "the fault hit nothing"
     assert outcome.is_good, outcome
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from contract.store import DirStore
+from contract.folder import DirStore
 
 PULSE_WITH_LITTLE_ROOM = """
 import resource, sys, threading
 from pathlib import Path
-from contract.store import DirStore
+from contract.folder import DirStore
 from tests.factories import task
 from trainer.journal import Journal
 

@@ -9,7 +9,7 @@ import torch
 import transformers
 
 from contract.cell import MODELS
-from contract.store import open_store
+from contract.opening import open_store
 from contract.task import Task
 from tests.factories import task
 from tests.trainer.program import result_of, run

@@ -64,9 +64,9 @@ def in_bucket(place: str) -> bool:
 
 
 @lru_cache
-def open_place(place: str, setting: str) -> Store:
-    """`setting` is what errors call it. Raises BadInput for what is no place."""
-    return open_store(place, setting=setting) if in_bucket(place) else DirStore(Path(place), setting)
+def open_place(place: str, setting: str, *, unsafe: bool = False) -> Store:
+    """`setting` is what errors call it, `unsafe` is open_store's. Raises BadInput for what is no place."""
+    return open_store(place, unsafe=unsafe, setting=setting) if in_bucket(place) else DirStore(Path(place), setting)
 
 
 def find_copy(place: Reader, name: str) -> Copy | None:

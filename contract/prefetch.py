@@ -33,10 +33,16 @@ class Prefetch(Settings):
     """`hub`, or a folder: of a model one that holds one folder per model name."""
     place: str = Field(min_length=1)
     """The folder or `s3://bucket/prefix` that gets a folder of the input's name."""
+    unsafe: bool = False
+    """Use a bucket whose store has no conditional writes."""
+    four_bit: bool = True
+    """Whether a model gets its base in four bits beside it, which cells then need not quantise."""
+    double_quant: bool = True
+    """How those are quantised: the cells' MODEL_DOUBLE_QUANT."""
 
     def to_env(self) -> dict[str, str]:
-        """As environment variables: `PREFETCH_INPUT`, `PREFETCH_SOURCE`, `PREFETCH_PLACE`."""
-        return {env_name(_GROUP, name): value for name, value in self.model_dump().items()}
+        """As environment variables: `PREFETCH_INPUT`, `PREFETCH_SOURCE`, ..."""
+        return {env_name(_GROUP, name): str(value) for name, value in self.model_dump().items()}
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Prefetch":

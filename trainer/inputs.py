@@ -13,6 +13,7 @@ from contract.inputs import PREFETCH, RECORD, CopiedFile, Copy, in_bucket, is_wh
 from contract.revision import corpus_copy, weights_copy
 from contract.store import Store
 from contract.task import Data, Model, Task
+from trainer import four_bit
 from trainer.failures import LocalDiskFailed
 
 _READS = 3
@@ -36,9 +37,20 @@ def bring(task: Task) -> Task:
 def _brought_model(task: Task) -> Model:
     if not in_bucket(task.model.weights):
         return task.model
-    place, name = task.model.weights, task.cell.model
-    folder = _brought(open_place(place, "MODEL_WEIGHTS"), name, weights_copy(place, name))
+    place, name = open_place(task.model.weights, "MODEL_WEIGHTS"), task.cell.model
+    folder = _brought(place, name, weights_copy(task.model.weights, name))
+    with _alone(folder.parent):
+        _fetch_four_bit(place, task, folder)
     return task.model.model_copy(update={"weights": str(folder.parent)})
+
+
+def _fetch_four_bit(place: Store, task: Task, folder: Path) -> None:
+    """Where there is one; whoever reads it checks it, and can do without."""
+    name = four_bit.name(task)
+    if not four_bit.is_usable(folder / name, four_bit.origin(task)):
+        for key in place.list(f"{task.cell.model}/{name}/"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+            place.download(key, folder / name / key.rpartition("/")[2])
 
 
 def _brought_data(task: Task) -> Data:
@@ -87,6 +99,12 @@ def download_whole(place: Store, key: str, path: Path, wanted: CopiedFile) -> bo
         if is_whole(path, wanted):
             return True
     return False
+
+
+def is_whole_at(place: Store, name: str, copy: Copy, folder: Path) -> bool:
+    """Whether the place has the whole copy under this name; `folder` has it then too. Raises LocalDiskFailed."""
+    check_space(folder.parent, copy.bytes, f"{place.uri}/{name}")
+    return all(download_whole(place, f"{name}/{file}", folder / file, wanted) for file, wanted in copy.files.items())
 
 
 def check_space(folder: Path, needed_bytes: int, what: str) -> None:

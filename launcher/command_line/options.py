@@ -62,6 +62,9 @@ def _prefetch(add: Add) -> None:
     prefetch.add_argument(
         "--to", metavar="PLACE", help="a folder or s3://bucket/prefix (default: `inputs` in the results' place)"
     )
+    prefetch.add_argument(
+        "--no-four-bit", dest="four_bit", action="store_false", help="leave out the models' bases in four bits"
+    )
     _add_image(prefetch)
     _add_template(prefetch)
     prefetch.add_argument("--dry-run", action="store_true", help="print the Jobs, or what would be copied, instead")

@@ -20,7 +20,7 @@ class Ended:
     said: str
 
 
-def orders_of(tasks: Sequence[Task], place: str) -> list[Prefetch]:
+def orders_of(tasks: Sequence[Task], place: str, *, four_bit: bool = True, unsafe: bool = False) -> list[Prefetch]:
     """One a model, one for the corpus; none for what is generated. Raises BadInput for what cannot be a source."""
     pairs = [(task.cell.model, task.model.weights) for task in tasks]
     pairs += [(CORPUS, task.data.source) for task in tasks]
@@ -34,7 +34,18 @@ def orders_of(tasks: Sequence[Task], place: str) -> list[Prefetch]:
             )
         if source != sources[name]:
             raise BadInput(f"{name} is to come from {source} and from {sources[name]}: choose cells with --only")
-    return [Prefetch(input=name, source=source, place=place) for name, source in wanted]
+    double = {task.cell.model: task.model.double_quant for task in tasks} | {CORPUS: True}
+    return [
+        Prefetch(
+            input=name,
+            source=source,
+            place=place,
+            unsafe=unsafe,
+            four_bit=four_bit and name != CORPUS,
+            double_quant=double[name],
+        )
+        for name, source in wanted
+    ]
 
 
 def settings_of(orders: Sequence[Prefetch]) -> list[str]:

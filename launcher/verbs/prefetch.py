@@ -31,7 +31,8 @@ def prefetch(args: argparse.Namespace, settings: LauncherSettings, store: Store)
     on_cluster = (args.backend or settings.backend) == "kubernetes"
     if args.timeout is not None and not on_cluster:
         raise BadInput("--timeout ends the waiting for Jobs; local copies end with their prefetch (Ctrl-C)")
-    orders = orders_of(request.choose(request.grid_of(args).tasks(store.uri), args.only), _place(args, store))
+    tasks = request.choose(request.grid_of(args).tasks(store.uri), args.only)
+    orders = orders_of(tasks, _place(args, store), four_bit=args.four_bit, unsafe=settings.results_unsafe)
     if not orders:
         say("nothing to copy: weights and comments of these cells are generated")
         return OK

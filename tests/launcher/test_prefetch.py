@@ -50,7 +50,7 @@ class TestOrders:
         assert orders_of(tasks, PLACE) == [
             Prefetch(input="bert", place=PLACE),
             Prefetch(input="gemma3", source="/models", place=PLACE),
-            Prefetch(input=CORPUS, place=PLACE),
+            Prefetch(input=CORPUS, place=PLACE, four_bit=False),
         ]
 
     def test_what_is_generated_needs_no_copy(self):
@@ -71,7 +71,7 @@ class TestOrders:
 
 class TestOrder:
     def test_the_environment_gives_it_back(self):
-        order = Prefetch(input="qwen2.5", source="/models", place=PLACE)
+        order = Prefetch(input="qwen2.5", source="/models", place=PLACE, four_bit=False)
         assert Prefetch.from_env(order.to_env()) == order
 
     @pytest.mark.parametrize(
@@ -141,7 +141,13 @@ def test_cells_that_need_no_hub_are_kept_from_it(weights: str, source: str, offl
 def local(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     (folder / "grid.yaml").write_text(GRID.format(name="two"))
     command = [sys.executable, "-m", "launcher", "prefetch", "--backend", "local", "--grid", str(folder / "grid.yaml")]
-    command += ["--results-uri", str(folder / "results"), "--set", f"model.weights={folder / 'weights'}"]
+    command += [
+        "--no-four-bit",
+        "--results-uri",
+        str(folder / "results"),
+        "--set",
+        f"model.weights={folder / 'weights'}",
+    ]
     command += ["--set", "data.source=synthetic", *options]
     with clean_environment({}):
         return subprocess.run(command, env=dict(os.environ), capture_output=True, text=True, timeout=120)

@@ -1,6 +1,7 @@
 """Cells whose weights and corpus come from a bucket, with no hub: the same cells as those from the folders."""
 
 import json
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,10 @@ def place(folders: tuple[Path, Path], minio: Minio, bucket: str, monkeypatch: py
     return place
 
 
+def written(store: Store) -> dict[str, datetime]:
+    return {entry.key: entry.modified_at for entry in store.entries("bert/")}
+
+
 def predictions(store: Store) -> bytes | None:
     return store.get(result_of(store).artifacts[PREDICTIONS].key)
 
@@ -64,6 +69,19 @@ def test_a_cell_without_a_hub_is_the_one_of_the_folders(folders: tuple[Path, Pat
         assert done.returncode == 0, done.stdout + done.stderr
     assert result_of(stores["bucket"]).fingerprint == result_of(stores["folders"]).fingerprint
     assert predictions(stores["bucket"]) == predictions(stores["folders"])
+    assert result_of(stores["bucket"]).provenance.four_bit_copy
+    assert not result_of(stores["folders"]).provenance.four_bit_copy
+
+
+def test_the_base_in_four_bits_is_made_once_and_again_where_it_is_damaged(folders: tuple[Path, Path], place: str):
+    store, order = open_store(place), Prefetch(input="bert", source=str(folders[0]), place=place)
+    (key,) = [key for key in store.list("bert/four-bit/") if key.endswith("model.safetensors")]
+    made, content = written(store), store.get(key)
+    prefetch(order)
+    assert written(store) == made
+    store.put(key, b"damaged")
+    prefetch(order)
+    assert store.get(key) == content
 
 
 @pytest.mark.parametrize("broken", ["cut", "gone", "record"])

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,8 @@ REPOSITORY = {
 }
 NEEDED = {"config.json", "tokenizer.json", "vocab.txt", "model.safetensors"}
 TOKEN = "hf_a-token-of-somebody"
+plain = partial(Prefetch, four_bit=False)
+"""Of weights that are no model's and cannot be quantised; test_inputs.py has real ones."""
 
 
 @pytest.fixture
@@ -78,7 +81,7 @@ def files_of(place: Path, name: str = "bert") -> set[str]:
 
 
 def test_what_is_needed_is_copied_once_and_is_the_hub_s_own(hub: Hub, tmp_path: Path):
-    order = Prefetch(input="bert", place=str(tmp_path / "in"))
+    order = plain(input="bert", place=str(tmp_path / "in"))
     succeeds(order, hub)
     assert files_of(tmp_path / "in") == NEEDED | {RECORD}
     assert (tmp_path / "in" / "bert" / "model.safetensors").read_bytes() == WEIGHTS
@@ -93,7 +96,7 @@ def test_what_is_needed_is_copied_once_and_is_the_hub_s_own(hub: Hub, tmp_path: 
 
 
 def test_only_what_is_damaged_is_fetched_again(hub: Hub, tmp_path: Path):
-    order = Prefetch(input="bert", place=str(tmp_path))
+    order = plain(input="bert", place=str(tmp_path))
     succeeds(order, hub)
     hub.asked.clear()
     (tmp_path / "bert" / "vocab.txt").write_bytes(b"[BAD]\n")
@@ -103,7 +106,7 @@ def test_only_what_is_damaged_is_fetched_again(hub: Hub, tmp_path: Path):
 
 
 def test_a_hub_that_breaks_off_leaves_no_copy_and_the_rest_is_fetched_later(hub: Hub, tmp_path: Path):
-    order = Prefetch(input="bert", place=str(tmp_path))
+    order = plain(input="bert", place=str(tmp_path))
     hub.breaks_at = "model.safetensors"
     assert "did not deliver google-bert/bert-base-uncased" in refusal(order, hub, 13)
     hub.breaks_at = None
@@ -118,37 +121,37 @@ def test_what_is_not_the_content_that_the_hub_speaks_of_is_refused(hub: Hub, tmp
     content = bytearray(REPOSITORY[name])
     content[-1] ^= 1
     hub.sent[name] = bytes(content)
-    assert f"bert/{name} is not the file" in refusal(Prefetch(input="bert", place=str(tmp_path)), hub, 2)
+    assert f"bert/{name} is not the file" in refusal(plain(input="bert", place=str(tmp_path)), hub, 2)
 
 
 @pytest.mark.parametrize("status", [401, 403])
 @pytest.mark.parametrize("code", ["GatedRepo", ""])
 def test_a_gated_model_names_its_page(hub: Hub, tmp_path: Path, status: int, code: str):
     hub.token, hub.refusal = TOKEN, (status, code)
-    line = refusal(Prefetch(input="llama3.2", place=str(tmp_path)), hub, 2)
+    line = refusal(plain(input="llama3.2", place=str(tmp_path)), hub, 2)
     assert "accept its licence at huggingface.co/meta-llama/Llama-3.2-1B and set HF_TOKEN" in line
 
 
 def test_the_token_opens_it_and_is_not_shown(hub: Hub, tmp_path: Path):
     hub.token = TOKEN
-    assert TOKEN not in succeeds(Prefetch(input="bert", place=str(tmp_path)), hub, HF_TOKEN=TOKEN)
+    assert TOKEN not in succeeds(plain(input="bert", place=str(tmp_path)), hub, HF_TOKEN=TOKEN)
 
 
 def test_no_hub_is_one_line(hub: Hub, tmp_path: Path):
-    order = Prefetch(input="bert", place=str(tmp_path))
+    order = plain(input="bert", place=str(tmp_path))
     assert "offline" in refusal(order, hub, 13, HF_HUB_OFFLINE="1").lower()
 
 
 def test_a_repository_of_pickles_is_refused(hub: Hub, tmp_path: Path):
     del hub.files[BERT.hub_id, BERT.hub_revision]["model.safetensors"]
-    line = refusal(Prefetch(input="bert", place=str(tmp_path)), hub, 2)
+    line = refusal(plain(input="bert", place=str(tmp_path)), hub, 2)
     assert "no *.safetensors in google-bert/bert-base-uncased" in line
     assert not hub.asked
 
 
 def test_a_model_of_another_family_is_refused(hub: Hub, tmp_path: Path):
     hub.files[BERT.hub_id, BERT.hub_revision]["config.json"] = b'{"model_type": "gpt2"}'
-    assert "says model_type 'gpt2'" in refusal(Prefetch(input="bert", place=str(tmp_path)), hub, 2)
+    assert "says model_type 'gpt2'" in refusal(plain(input="bert", place=str(tmp_path)), hub, 2)
 
 
 def test_the_hub_s_corpus_is_copied(hub: Hub, tmp_path: Path):
@@ -158,7 +161,7 @@ def test_the_hub_s_corpus_is_copied(hub: Hub, tmp_path: Path):
     names = {f"simplified/{split}-00000-of-00001.parquet" for split in ("train", "test")}
     others = {"simplified/validation-00000-of-00001.parquet", "raw/train-00000-of-00001.parquet", "go_emotions.py"}
     hub.files[DATASET_HUB_ID, DATASET_HUB_REVISION] = dict.fromkeys(names | others, parquet.getvalue())
-    succeeds(Prefetch(input=CORPUS, place=str(tmp_path)), hub)
+    succeeds(plain(input=CORPUS, place=str(tmp_path)), hub)
     assert files_of(tmp_path, CORPUS) == names | {RECORD}
     assert data_revision(Data(source=str(tmp_path / CORPUS))) == data_revision(Data())
 
@@ -171,7 +174,7 @@ def test_a_folder_is_copied_to_a_bucket_under_its_own_identity(
     for name, content in REPOSITORY.items():
         (tmp_path / "bert" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "bert" / name).write_bytes(content)
-    order = Prefetch(input="bert", source=str(tmp_path), place=f"s3://{bucket}/in")
+    order = plain(input="bert", source=str(tmp_path), place=f"s3://{bucket}/in")
     succeeds(order, hub)
     stored = set(open_store(f"s3://{bucket}").list(""))
     assert stored == {f"in/bert/{name}" for name in NEEDED | {RECORD}}
@@ -180,7 +183,7 @@ def test_a_folder_is_copied_to_a_bucket_under_its_own_identity(
 
 
 def test_a_place_that_holds_something_else_is_left_alone(hub: Hub, tmp_path: Path):
-    order = Prefetch(input="bert", place=str(tmp_path))
+    order = plain(input="bert", place=str(tmp_path))
     succeeds(order, hub)
     (tmp_path / "bert" / "vocab.txt").unlink()
     record = tmp_path / "bert" / RECORD
@@ -195,7 +198,7 @@ def test_a_place_that_holds_something_else_is_left_alone(hub: Hub, tmp_path: Pat
 
 def test_sigterm_ends_it_with_a_code_of_its_own(hub: Hub, tmp_path: Path):
     """As process 1 of a container it would otherwise not even hear of it."""
-    order = Prefetch(input="bert", place=str(tmp_path / "in"))
+    order = plain(input="bert", place=str(tmp_path / "in"))
     environ = environment(order, hub, HF_ENDPOINT="http://127.0.0.1:9")  # nobody answers there; it is asked for a while
     with subprocess.Popen(
         [sys.executable, "-m", "trainer.prefetch"], env=environ, stderr=subprocess.PIPE, text=True

@@ -13,8 +13,14 @@ from contract.redact import redacted
 from contract.task import env_name
 from trainer.failures import Preempted, named
 
-_QUIET = {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_VERBOSITY": "error"}
-"""What huggingface_hub reads while it is imported."""
+_QUIET = {
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_VERBOSITY": "error",
+    "TRANSFORMERS_VERBOSITY": "error",
+    "BITSANDBYTES_NOWELCOME": "1",
+}
+"""What the libraries read while they are imported."""
 
 
 def main() -> int:
@@ -50,7 +56,7 @@ def _stop(_signal: int, _frame: FrameType | None) -> None:
 def _environment_help() -> str:
     lines = ["environment:"]
     for name, field in Prefetch.model_fields.items():
-        column = f"  {env_name('prefetch', name):34} {'required' if field.is_required() else field.default:16} "
+        column = f"  {env_name('prefetch', name):34} {'required' if field.is_required() else str(field.default):16} "
         words = " ".join((field.description or "").split())
         lines.append(textwrap.fill(column + words, width=120, subsequent_indent=" " * len(column)))
     return "\n".join(lines)

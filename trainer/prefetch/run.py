@@ -1,4 +1,7 @@
-"""The story of one prefetch: what the source has, what of it is there already, the rest, and the record at last."""
+"""The story of one prefetch: what the source has, what of it is there already, the rest, and the record at last.
+
+Then the base in four bits, which has a record of its own: it is another one for other libraries.
+"""
 
 import sys
 from datetime import UTC, datetime
@@ -12,7 +15,8 @@ from contract.inputs import CORPUS, RECORD, CopiedFile, Copy, find_copy, open_pl
 from contract.prefetch import Prefetch
 from contract.store import Store
 from trainer.corpus import rows_in
-from trainer.inputs import check_space, download_whole
+from trainer.inputs import check_space, is_whole_at
+from trainer.prefetch.four_bit import add_four_bit
 from trainer.prefetch.source import Source, SourceFile, open_source
 from trainer.weights import check_folder
 
@@ -23,25 +27,26 @@ def prefetch(order: Prefetch) -> None:
     Raises BadInput for a source or place that cannot serve, SourceUnavailable, StoreFailed and LocalDiskFailed for what
     may pass.
     """
-    place = open_place(order.place, "PREFETCH_PLACE")
+    place = open_place(order.place, "PREFETCH_PLACE", unsafe=order.unsafe)
     place.check_writable()
     there = find_copy(place, order.input)
     with TemporaryDirectory(prefix="prefetch-") as name:
         folder = Path(name) / order.input
-        if there is not None and _is_whole(place, order.input, there, folder):
-            _say(f"{place.uri}/{order.input} is there, whole: {there.revision}")
-            return
-        source = open_source(order)
-        _refuse_another(place, order.input, there, source.revision)
-        copy = Copy(revision=source.revision, files=_copied(source, place, order.input, folder))
-        _check(order.input, folder)
-        _record(place, order.input, copy)
-    _say(f"{place.uri}/{order.input} is done: {copy.revision}, {copy.bytes:,} bytes")
+        if there is None or not is_whole_at(place, order.input, there, folder):
+            there = _copied_anew(order, place, there, folder)
+        if order.four_bit and order.input != CORPUS:
+            add_four_bit(order, there.revision, place, folder, say)
+    say(f"{place.uri}/{order.input} is there, whole: {there.revision}, {there.bytes:,} bytes")
 
 
-def _is_whole(place: Store, name: str, copy: Copy, folder: Path) -> bool:
-    check_space(folder.parent, copy.bytes, f"{place.uri}/{name}")
-    return all(download_whole(place, f"{name}/{file}", folder / file, wanted) for file, wanted in copy.files.items())
+def _copied_anew(order: Prefetch, place: Store, there: Copy | None, folder: Path) -> Copy:
+    """What is there already and is as the source has it stays."""
+    source = open_source(order)
+    _refuse_another(place, order.input, there, source.revision)
+    copy = Copy(revision=source.revision, files=_copied(source, place, order.input, folder))
+    _check(order.input, folder)
+    _record(place, order.input, copy)
+    return copy
 
 
 def _refuse_another(place: Store, name: str, there: Copy | None, revision: str) -> None:
@@ -60,9 +65,9 @@ def _copy(source: Source, file: SourceFile, place: Store, name: str, folder: Pat
     """Into the place, unless an earlier prefetch did; `folder` has the file in either case."""
     key, path = f"{name}/{file.name}", folder / file.name
     if _has(place, key, path, file):
-        _say(f"{key} is there, {file.bytes:,} bytes")
+        say(f"{key} is there, {file.bytes:,} bytes")
     else:
-        _say(f"{key} is being copied, {file.bytes:,} bytes")
+        say(f"{key} is being copied, {file.bytes:,} bytes")
         source.fetch(file, folder)
         if not file.is_at(path):
             raise BadInput(f"{key} is not the file that its source speaks of, after it was fetched: run it again")
@@ -79,7 +84,7 @@ def _check(name: str, folder: Path) -> None:
     """Raises BadInput where cells could not use it, which then does not get its record."""
     if name == CORPUS:
         for split in ("train", "test"):
-            _say(f"{len(rows_in(folder, split))} comments in {split}")
+            say(f"{len(rows_in(folder, split))} comments in {split}")
     else:
         check_folder(MODELS[name], folder)
 
@@ -89,6 +94,7 @@ def _record(place: Store, name: str, copy: Copy) -> None:
         _refuse_another(place, name, find_copy(place, name), copy.revision)
 
 
-def _say(words: str) -> None:
+def say(words: str) -> None:
+    """A line of the log."""
     sys.stdout.write(f"{datetime.now(UTC):%H:%M:%S} {words}\n")
     sys.stdout.flush()

@@ -1,21 +1,26 @@
 """The fast engine against the reference: the same bits where it only keeps what would be computed again, else close."""
 
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
+from transformers.models.bert.modeling_bert import BertSelfAttention
 
+from contract.store import DirStore
+from tests.trainer.program import result_of, run
 from tests.trainer.small_cell import Cell
 from trainer import reference
 from trainer.fast import engine
 from trainer.fast.engine import Training
-from trainer.fast.randomness import Stream
+from trainer.fast.randomness import Stream, replace_dropout
 from trainer.fast.shortcuts import Shortcuts, lighten
 from trainer.work import write_weights
 
 FAMILIES = ("qwen2.5", "llama3.2", "gpt2-xl", "gemma3", "bert")
-EXACT = Shortcuts(weights="packed", plain_attention=False, stream_dropout=False, multiple=1, graphs=False)
-ON_A_CPU = replace(EXACT, plain_attention=True, stream_dropout=True)
+EXACT = Shortcuts(weights="packed", fused=False, stream_dropout=False, multiple=1, graphs=False)
+ON_A_CPU = replace(EXACT, fused=True, stream_dropout=True)
 PADDED = replace(EXACT, weights="dequantised", multiple=32)
 """As on a GPU, but for the graphs."""
 STEPS = 50
@@ -49,6 +54,24 @@ def test_cached_weights_and_the_flat_optimizer_give_the_same_bits(family: str, w
         assert all(torch.equal(left[name], right[name]) for name in left)
 
 
+@pytest.mark.parametrize("family", ["bert", "qwen2.5"])
+def test_with_the_same_masks_dropout_gives_the_same_bits(family: str):
+    """Of what trains differently masks are all, but for rounding; attention's own dropout is left out."""
+    settings = SETTINGS | {"lora_dropout": 0.05}
+    one, other = Cell(model=family, **settings), Cell(model=family, **settings)
+    for module in (*one.model.modules(), *other.model.modules()):
+        if isinstance(module, BertSelfAttention):
+            module.dropout.p = 0.0
+    stream = Stream(one.task.cell.seed)
+    replace_dropout(one.model, stream)
+    stream.begin(0)
+    watched = one.recorder.on_step
+    one.recorder.on_step = lambda step, planned_steps: (watched(step, planned_steps), stream.begin(step))
+    expected = reference.fit(one.work())
+    found = engine.fit(other.work(), replace(EXACT, stream_dropout=True))
+    assert found.step_losses == expected.step_losses
+
+
 @pytest.mark.parametrize("shortcuts", [ON_A_CPU, PADDED], ids=["on a CPU", "padded"])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_shortcut_stays_close_from_the_same_state(family: str, shortcuts: Shortcuts):
@@ -68,6 +91,15 @@ def test_every_shortcut_stays_close_from_the_same_state(family: str, shortcuts: 
         assert losses[1] == pytest.approx(losses[0], abs=2e-3), f"step {step}"
         assert norms[1] == pytest.approx(norms[0], rel=1.5e-2), f"step {step}"
         exact.update()
+
+
+@pytest.mark.parametrize("engine", ["fast", "reference"])
+def test_minilm_learns_in_one_epoch(engine: str, tmp_path: Path):
+    """The short form of test_gate.py: an engine whose gradients were wrong would not."""
+    asked = {"CELL_MODEL": "minilm", "CELL_SAMPLES": "800", "HYPER_LEARNING_RATE": "1e-3", "TRAIN_ENGINE": engine}
+    done = run(tmp_path, MODEL_WEIGHTS=str(Path(sys.prefix) / "weights"), **asked)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert result_of(DirStore(tmp_path)).test.accuracy > 0.85
 
 
 def gradient_norm(training: Training) -> float:

@@ -148,5 +148,5 @@ class Training:
 
 
 def _passes(work: Work, shortcuts: Shortcuts) -> Pass:
-    eager = EagerPass(work.model, work.precision, shortcuts.plain_attention)
+    eager = EagerPass(work.model, work.precision)
     return GraphedPass(eager, work.watchers.on_fallback) if shortcuts.graphs else eager

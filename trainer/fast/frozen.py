@@ -33,6 +33,14 @@ class FrozenLinear(torch.nn.Module):
         """In the type of the weight."""
         return functional.linear(x, self.weight, self.bias)
 
+    def multiply_transposed(self, gradient: torch.Tensor) -> torch.Tensor:
+        """From the gradient of the product to that of its input, in the type of the weight."""
+        return gradient @ self.weight
+
+    def gradient(self, gradient: torch.Tensor) -> torch.Tensor:
+        """From the gradient of what `forward` returns to that of its input."""
+        return self.multiply_transposed(gradient.to(self.weight.dtype)).to(gradient.dtype)
+
 
 class PackedLinear(FrozenLinear):
     """The same on a CPU, with weight and transpose laid out once as oneDNN's kernels read them.
@@ -53,6 +61,10 @@ class PackedLinear(FrozenLinear):
             x, self.weight, self.transpose, self.bias
         )
         return product
+
+    def multiply_transposed(self, gradient: torch.Tensor) -> torch.Tensor:
+        """From the gradient of the product to that of its input, in the type of the weight."""
+        return _product(gradient, self.transpose, None)
 
 
 class _PackedProduct(torch.autograd.Function):

@@ -1,12 +1,10 @@
 """Forward and backward pass of one micro-batch: as torch runs them, or replayed as a CUDA graph."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from peft import PeftModel
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from trainer.fast.batches import Batch
 from trainer.machine import Precision
@@ -18,17 +16,9 @@ _WARM_UPS = 3
 """Passes before a capture, on a stream of their own, as torch.cuda.graph asks for."""
 
 
-@contextmanager
-def computing(device: torch.device, precision: Precision, *, plain_attention: bool) -> Iterator[None]:
-    """Forward passes in the compute type; `plain_attention` without torch's fused kernel.
-
-    On a CPU that one takes three times as long at the lengths of comments.
-    """
-    with ExitStack() as stack:
-        stack.enter_context(torch.autocast(device.type, torch.bfloat16, enabled=precision.name == "bf16"))
-        if plain_attention:
-            stack.enter_context(sdpa_kernel(SDPBackend.MATH))
-        yield
+def computing(device: torch.device, precision: Precision) -> torch.autocast:
+    """Forward passes in the compute type."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision.name == "bf16")
 
 
 @dataclass(frozen=True)
@@ -37,11 +27,10 @@ class EagerPass:
 
     model: PeftModel
     precision: Precision
-    plain_attention: bool
 
     def __call__(self, batch: Batch, parts: int) -> torch.Tensor:
         """See Pass."""
-        with computing(batch.ids.device, self.precision, plain_attention=self.plain_attention):
+        with computing(batch.ids.device, self.precision):
             loss = self.model(input_ids=batch.ids, attention_mask=batch.mask, labels=batch.labels).loss
         loss = loss / parts
         loss.backward()

@@ -19,7 +19,7 @@ def predict(model: PeftModel, rows: list[EncodedRow], pad_id: int, precision: Pr
     device = model.device
     batches = by_length(rows, _TOKENS[device.type])
     model.eval()
-    with torch.no_grad(), computing(device, precision, plain_attention=device.type == "cpu"):
+    with torch.no_grad(), computing(device, precision):
         logits = [_logits(model, [rows[i] for i in batch], pad_id) for batch in batches]
     positions = [i for batch in batches for i in batch]
     probabilities = softmax(torch.cat(logits).cpu().numpy())

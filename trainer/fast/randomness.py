@@ -1,5 +1,7 @@
 """Dropout whose masks depend on the cell's seed and the step alone, so that no generator has to be saved."""
 
+import math
+
 import numpy as np
 import torch
 
@@ -37,12 +39,16 @@ class StreamDropout(torch.nn.Dropout):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """`x` with about every 1/p-th element zero and the others larger by 1/(1-p)."""
+        mask = self.mask(x.shape)
+        return x if mask is None else x * mask.to(x.dtype)
+
+    def mask(self, shape: tuple[int, ...]) -> torch.Tensor | None:
+        """What to multiply with; nothing in evaluation."""
         if not self.training or not self.p:
-            return x
+            return None
         dropped = round(self.p * _RESOLUTION)
-        kept = self._stream.uniform(x.numel()) >= dropped - _RESOLUTION // 2
-        scale = _RESOLUTION / (_RESOLUTION - dropped)
-        return x * kept.view(x.shape).to(x.dtype).mul_(scale)
+        kept = self._stream.uniform(math.prod(shape)) >= dropped - _RESOLUTION // 2
+        return kept.view(shape).float().mul_(_RESOLUTION / (_RESOLUTION - dropped))
 
 
 def replace_dropout(model: torch.nn.Module, stream: Stream) -> None:

@@ -5,7 +5,10 @@ from typing import Literal
 
 from peft import PeftModel
 
+from trainer.fast.attention import attend_to_few_tokens
+from trainer.fast.feedforward import fuse_feedforward
 from trainer.fast.frozen import can_pack, copy_bytes, freeze, freeze_packed
+from trainer.fast.lora import fuse_lora
 from trainer.fast.randomness import Stream, replace_dropout
 from trainer.machine import Precision, free_memory_bytes
 
@@ -24,7 +27,8 @@ class Shortcuts:
     """What is done otherwise than in the reference engine. However weights are kept, the bits are the same."""
 
     weights: Weights
-    plain_attention: bool
+    fused: bool
+    """Whether attention, LoRA and feed-forward blocks are one operation of autograd each."""
     stream_dropout: bool
     multiple: int
     """To which the lengths of training batches are padded."""
@@ -51,6 +55,15 @@ def choose(model: PeftModel, precision: Precision, cached_weights: Wish) -> Choi
     return Choice(Shortcuts(weights, not on_gpu, not on_gpu, 32 if on_gpu else 1, on_gpu), without)
 
 
+def fuse(model: PeftModel) -> None:
+    """Fewer and larger operations. A layer that is still quantised stays as it is."""
+    base = model.get_base_model()
+    base.config.use_cache = False
+    attend_to_few_tokens(base)
+    fuse_feedforward(base)
+    fuse_lora(base)
+
+
 def affordable(wish: Wish, copy: int, free: int, packable: bool) -> Weights:
     """The fastest way to keep weights of which a copy takes so many bytes."""
     match wish:
@@ -73,3 +86,5 @@ def lighten(model: PeftModel, precision: Precision, shortcuts: Shortcuts, stream
             pass
     if shortcuts.stream_dropout:
         replace_dropout(model, stream)
+    if shortcuts.fused:
+        fuse(model)

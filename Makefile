@@ -7,7 +7,7 @@ WEIGHTS := .venv/weights
 JOBS ?= 2
 
 .PHONY: help demo test faults binaries cluster image base-image image-test e2e image-scan bench-image bench-launcher \
-  bench-report bench-train bench-gpu test-gpu report-look lint format lock clean
+  bench-report bench-train bench-gpu test-gpu test-engines report-look lint format lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -48,6 +48,9 @@ bench-gpu: $(READY) ## the same on a GPU: models of the study's sizes, beside th
 
 test-gpu: $(READY) ## test what of the fast engine needs a GPU
 	TEST_GPU=1 $(BIN)/python -m pytest tests/trainer/test_gpu.py
+
+test-engines: $(READY) ## train twelve cells of the real corpus in both engines, about 15 minutes; GOEMOTIONS_DIR=FOLDER
+	TEST_ENGINES=1 $(BIN)/python -m pytest -rA tests/trainer/test_gate.py
 
 image: ## build the image of one cell; IMAGE=, BASE_IMAGE=, PLATFORM=, PRUNE=no (image/README.md)
 	@$(PYTHON) -m image build

@@ -27,6 +27,7 @@ pytestmark = pytest.mark.timeout(1200)  # five starts of the training stack, on 
 class Overtaken(NamedTuple):
     """A cell that one attempt trained undisturbed while another was frozen, which went on to its end afterwards."""
 
+    cell: dict[str, str]
     store: Store
     published: bytes
     """The result before the late attempt went on."""
@@ -43,18 +44,19 @@ def settings(minio: Minio) -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="module")
-def overtaken(minio: Minio, settings: None) -> Overtaken:
+@pytest.fixture(scope="module", params=["fast", "reference"])
+def overtaken(request: pytest.FixtureRequest, minio: Minio, settings: None) -> Overtaken:
+    cell = CELL | {"TRAIN_ENGINE": request.param}
     store = open_store(f"s3://{minio.new_bucket('overtaken')}/study")
-    with running(store.uri, CHECKPOINT_MINUTES="0.1", **CELL) as late:
+    with running(store.uri, CHECKPOINT_MINUTES="0.1", **cell) as late:
         await_event(late, "first-step")
         late.send_signal(signal.SIGSTOP)
-        in_time = run(store.uri, **CELL)
+        in_time = run(store.uri, **cell)
         assert in_time.returncode == 0, in_time.stdout + in_time.stderr
         published = store.get(only(list(store.list("results/"))))
         late.send_signal(signal.SIGCONT)
         words, _ = late.communicate(timeout=300)
-    return Overtaken(store, published, late.returncode, words)
+    return Overtaken(cell, store, published, late.returncode, words)
 
 
 def files(store: Store, success: Success) -> dict[str, bytes]:
@@ -72,7 +74,7 @@ def test_a_late_attempt_overwrites_nothing_and_is_no_failure(overtaken: Overtake
 
 def test_a_cell_that_was_stopped_and_killed_ends_as_if_it_had_not_been(overtaken: Overtaken, bucket: str):
     store = open_store(f"s3://{bucket}/study")
-    with running(store.uri, CHECKPOINT_MINUTES="0", **CELL) as stopped:
+    with running(store.uri, CHECKPOINT_MINUTES="0", **overtaken.cell) as stopped:
         await_event(stopped, "first-step")
         time.sleep(MOMENTS.uniform(0, 1))
         stopped.send_signal(signal.SIGTERM)
@@ -81,13 +83,13 @@ def test_a_cell_that_was_stopped_and_killed_ends_as_if_it_had_not_been(overtaken
     failure = decode(store.get(only(documents(store, "failure.json"))), Failure)
     assert f"checkpoint at step {failure.last_step} saved" in failure.message
 
-    with running(store.uri, CHECKPOINT_MINUTES="0.001", **CELL) as killed:
+    with running(store.uri, CHECKPOINT_MINUTES="0.001", **overtaken.cell) as killed:
         assert f"step={failure.last_step} " in await_event(killed, "resumed")
         saved = await_event(killed, "checkpoint-saved")
         time.sleep(MOMENTS.uniform(0, 0.5))
     assert killed.returncode == -signal.SIGKILL
 
-    done = run(store.uri, **CELL)
+    done = run(store.uri, **overtaken.cell)
     assert (done.returncode, done.stderr) == (0, "")
     success, undisturbed = result_of(store), decode(overtaken.published, Success)
     assert undisturbed.training.resumed_from_step is None

@@ -35,6 +35,13 @@ def alternately(contenders: Mapping[str, Callable[[], float]], repeat: int) -> d
     return seconds
 
 
+def name_comments(source: str) -> None:
+    """Say of which comments the figures below are: made-up ones are no corpus."""
+    named = "synthetic; GOEMOTIONS_DIR=FOLDER for the real corpus" if source == "synthetic" else source
+    sys.stdout.write(f"COMMENTS {named}\n")
+    sys.stdout.flush()
+
+
 def ratios(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:
     """Of each repetition."""
     return [one / other for one, other in zip(ours, theirs, strict=True)]

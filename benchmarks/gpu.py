@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 import torch
 import transformers
 
-from benchmarks.figures import Figure, alternately, ratios
+from benchmarks.figures import Figure, alternately, name_comments, ratios
 from benchmarks.steps import steppers
 from contract.cell import MODELS, Cell
 from contract.task import Data, Results, Task
@@ -65,6 +65,7 @@ def main() -> int:
     if not torch.cuda.is_available():
         parser.error("needs a GPU; make bench-train measures on a CPU")
     transformers.utils.logging.set_verbosity_error()
+    name_comments(options.source)
     lengths = _lengths(options.source)[: 4 * options.steps]
     for name in options.model or _SHAPES:
         for figure in _figures(name, lengths, options.repeat):

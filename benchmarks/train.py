@@ -18,7 +18,7 @@ from typing import Literal
 import transformers
 
 from benchmarks import stock
-from benchmarks.figures import Figure, alternately, ratios
+from benchmarks.figures import Figure, alternately, name_comments, ratios
 from benchmarks.measured import Measured, run
 from benchmarks.steps import BF16, ENGINES, WARM_UP_STEPS, Clock, scored, steppers
 from contract.cell import MODELS
@@ -74,6 +74,7 @@ def main() -> int:
     options = Options(given.source, given.weights, given.repeat, given.steps, given.epochs, names)
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
+    name_comments(options.source)
     for name in given.part or PARTS:
         for figure in PARTS[name](options):
             sys.stdout.write(f"{figure}\n")

@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformers.models.bert.modeling_bert import BertSelfAttention
 
-from contract.store import DirStore
+from contract.folder import DirStore
 from tests.trainer.program import result_of, run
 from tests.trainer.small_cell import Cell
 from trainer import reference

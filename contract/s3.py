@@ -122,7 +122,7 @@ class S3Store:
             self._put_in_parts(key, stream, sha256)
 
     def download(self, key: str, path: Path) -> bool:
-        """Into a file, several parts at a time."""
+        """Into a file, one part after another."""
         from boto3.exceptions import RetriesExceededError
         from botocore.exceptions import ClientError
 

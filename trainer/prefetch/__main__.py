@@ -1,6 +1,7 @@
 """`python -m trainer.prefetch`: copy the input that the environment asks for, and end as contract/exits.py says."""
 
 import argparse
+import logging
 import os
 import signal
 import sys
@@ -34,6 +35,7 @@ def main() -> int:
     ).parse_args()
     signal.signal(signal.SIGTERM, _stop)
     os.environ |= _QUIET
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     try:
         order = Prefetch.from_env(os.environ)
 

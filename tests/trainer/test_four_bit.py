@@ -36,23 +36,24 @@ def bits(model: torch.nn.Module) -> dict[str, torch.Tensor]:
     return model.state_dict() | {f"buffer {name}": buffer for name, buffer in model.named_buffers()}
 
 
-@pytest.mark.parametrize("double_quant", [True, False])
-@pytest.mark.parametrize("name", FAMILIES)
-def test_a_copy_changes_no_bit(name: str, double_quant: bool, tmp_path: Path):
+@pytest.mark.parametrize(
+    ("name", "precision", "double_quant"),
+    [*((family, "bf16", True) for family in FAMILIES), ("bert", "fp32", True), ("bert", "bf16", False)],
+)
+def test_a_copy_changes_no_bit(name: str, precision: str, double_quant: bool, tmp_path: Path):
     """Neither of the base, nor of the head and of LoRA, which are drawn after it from the same generator."""
     asked = cell(tmp_path, name, double_quant=double_quant)
     copy = Checkpoint(str(write_copy(asked)), four_bit=True)
-    for precision in (Precision("bf16"), Precision("fp32")):
-        transformers.set_seed(1)
-        quantised, _ = load_qlora(asked, precision)
-        transformers.set_seed(1)
-        read, _ = load_qlora(asked, precision, copy)
-        expected, found = bits(quantised), bits(read)
-        assert expected.keys() == found.keys()
-        for key, tensor in expected.items():
-            assert tensor.dtype == found[key].dtype
-            assert torch.equal(tensor, found[key]), key
-        assert described(quantised) == described(read)
+    transformers.set_seed(1)
+    quantised, _ = load_qlora(asked, Precision(precision))
+    transformers.set_seed(1)
+    read, _ = load_qlora(asked, Precision(precision), copy)
+    expected, found = bits(quantised), bits(read)
+    assert expected.keys() == found.keys()
+    for key, tensor in expected.items():
+        assert tensor.dtype == found[key].dtype
+        assert torch.equal(tensor, found[key]), key
+    assert described(quantised) == described(read)
 
 
 def described(model: torch.nn.Module) -> dict[str, object]:

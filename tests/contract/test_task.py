@@ -39,6 +39,7 @@ ANOTHER_VALUE: dict[tuple[str, str], Any] = {
     ("model", "weights"): "/another/folder",
     ("model", "revision"): "random:0",
     ("model", "double_quant"): False,
+    ("model", "four_bit_cache"): "/copies",
     ("train", "engine"): "fast",
     ("train", "cached_weights"): "no",
     ("train", "threads"): 7,
@@ -54,6 +55,7 @@ ANOTHER_VALUE: dict[tuple[str, str], Any] = {
 CANNOT_CHANGE_A_RESULT = {
     ("data", "source"),  # a folder is known by its revision
     ("model", "weights"),
+    ("model", "four_bit_cache"),
     ("train", "cached_weights"),
     ("train", "threads"),
     ("checkpoint", "minutes"),

@@ -26,6 +26,8 @@ from contract.cell import EMOTIONS, Cell
 
 NUMERICS_VERSION = 1
 """Raised by hand when the code changes what a cell computes, so that older results count as stale."""
+FAST_NUMERICS_VERSION = 2
+"""The same for what the fast engine alone computes."""
 
 
 Engine = Literal["fast", "reference"]
@@ -202,7 +204,8 @@ class Task(Settings):
             "train": self.train.model_dump(mode="json", include={"engine"}),
         }
         flat = {f"{group}.{name}": value for group, values in groups.items() for name, value in values.items()}
-        return flat | {"numerics_version": NUMERICS_VERSION}
+        of_engine = {"fast_numerics_version": FAST_NUMERICS_VERSION} if self.train.engine == "fast" else {}
+        return flat | {"numerics_version": NUMERICS_VERSION} | of_engine
 
     def fingerprint(self) -> str:
         """16 hex digits that are equal for two tasks exactly when their results may be exchanged."""

@@ -80,13 +80,13 @@ class _Attention(torch.autograd.Function):
         ctx.save_for_backward(q, k, v, weights, used, kept)
         ctx.scaling, ctx.dtype, ctx.shapes = scaling, dtype, (query.shape, key.shape)
         attended = torch.bmm(used, v).view(query.shape).transpose(1, 2)
-        return attended.to(dtype, memory_format=torch.contiguous_format)
+        return attended.to(dtype).contiguous()
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         q, k, v, weights, used, kept = ctx.saved_tensors
         of_query, of_key = ctx.shapes
-        gradient = gradients[0].transpose(1, 2).to(q.dtype, memory_format=torch.contiguous_format).view(q.shape)
+        gradient = gradients[0].transpose(1, 2).to(q.dtype).contiguous().view(q.shape)
         to_value = torch.bmm(used.transpose(1, 2), gradient)
         to_weights = torch.bmm(gradient, v.transpose(1, 2)).view(weights.shape)
         if kept is not None:
@@ -99,4 +99,4 @@ class _Attention(torch.autograd.Function):
 
 def _rounded(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     """The values that the type can hold, in fp32 and in order."""
-    return tensor.to(dtype, memory_format=torch.contiguous_format).float()
+    return tensor.to(dtype).float().contiguous()

@@ -46,7 +46,7 @@ class StreamDropout(torch.nn.Dropout):
         """What to multiply with; nothing in evaluation."""
         if not self.training or not self.p:
             return None
-        dropped = round(self.p * _RESOLUTION)
+        dropped = min(round(self.p * _RESOLUTION), _RESOLUTION - 1)
         kept = self._stream.uniform(math.prod(shape)) >= dropped - _RESOLUTION // 2
         return kept.view(shape).float().mul_(_RESOLUTION / (_RESOLUTION - dropped))
 

@@ -24,16 +24,20 @@ _TOKENS = 96
 
 @dataclass(frozen=True)
 class Shortcuts:
-    """What is done otherwise than in the reference engine. However weights are kept, the bits are the same."""
+    """What is done otherwise than in the reference engine."""
 
     weights: Weights
     fused: bool
-    """Whether attention, LoRA and feed-forward blocks are one operation of autograd each."""
+    """Whether attention, and LoRA and feed-forward blocks over dequantised weights, are one operation of autograd each."""
     stream_dropout: bool
     multiple: int
     """To which the lengths of training batches are padded."""
     graphs: bool
     """Whether forward and backward pass are replayed as a CUDA graph, one for each shape."""
+
+    def __post_init__(self) -> None:
+        if self.fused and not self.stream_dropout:
+            raise ValueError("fused layers draw their masks from the stream: stream_dropout goes with fused")
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ faults: $(READY) binaries ## break cells and their stores on purpose, about 40 m
 report-look: $(READY) ## show the report in Chromium: pictures into report-look/, and what axe-core finds (Chromium, npm)
 	REPORT_LOOK=report-look $(BIN)/python -m pytest tests/aggregator/test_look.py
 
-binaries: $(READY) ## build the programs of the tests' Kubernetes cluster, once, into the user's cache (about 15 minutes)
+binaries: $(READY) ## build the programs of the tests' Kubernetes cluster, once, into the user's cache (15 to 20 minutes)
 	@$(BIN)/python -m tests.cluster.binaries
 
 cluster: $(READY) ## start the tests' Kubernetes cluster and object store for yourself, until Ctrl-C

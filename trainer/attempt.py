@@ -148,7 +148,7 @@ def _prepare_environment(threads: int) -> None:
 
 @contextmanager
 def _collector_at_rest() -> Iterator[None]:
-    """What is imported stays: to look for garbage among it takes a sixth of the time, and more in the training."""
+    """What is imported stays: to look for garbage among it costs time now, and more in the training."""
     gc.disable()
     try:
         yield

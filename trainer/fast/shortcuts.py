@@ -28,7 +28,7 @@ class Shortcuts:
 
     weights: Weights
     fused: bool
-    """Whether attention, and LoRA and feed-forward blocks over dequantised weights, are one operation of autograd each."""
+    """Whether attention, and over dequantised weights LoRA and feed-forward blocks, are one operation of autograd each."""
     stream_dropout: bool
     multiple: int
     """To which the lengths of training batches are padded."""

@@ -28,7 +28,7 @@ class Shortcuts:
 
     weights: Weights
     fused: bool
-    """Whether attention, and over dequantised weights LoRA and feed-forward blocks, are one operation of autograd each."""
+    """Whether attention is one operation of autograd, and so are LoRA and feed-forward blocks over dequantised weights."""
     stream_dropout: bool
     multiple: int
     """To which the lengths of training batches are padded."""

@@ -28,7 +28,7 @@ class Shortcuts:
 
     weights: Weights
     fused: bool
-    """Whether attention is one operation of autograd, and so are LoRA and feed-forward blocks over dequantised weights."""
+    """Whether attention is one operation of autograd, as are LoRA and feed-forward blocks over dequantised weights."""
     stream_dropout: bool
     multiple: int
     """To which the lengths of training batches are padded."""

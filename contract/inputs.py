@@ -9,8 +9,9 @@ wherever its weights come from.
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from contract.digest import file_digest
 from contract.exits import BadInput
@@ -35,13 +36,19 @@ class CopiedFile(BaseModel):
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
 
 
+def _inside(files: dict[str, CopiedFile]) -> dict[str, CopiedFile]:
+    if outside := next((name for name in files if not is_inside(name)), None):
+        raise ValueError(f"it names a file outside of its folder: {outside!r}")
+    return files
+
+
 class Copy(BaseModel):
     """A whole copy: what its source is known by (contract/revision.py), and its files by name."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     revision: str = Field(min_length=1)
-    files: dict[str, CopiedFile] = Field(min_length=1)
+    files: Annotated[dict[str, CopiedFile], Field(min_length=1), AfterValidator(_inside)]
 
     @property
     def bytes(self) -> int:
@@ -75,10 +82,7 @@ def find_copy(place: Reader, name: str) -> Copy | None:
     if (data := place.get(key)) is None:
         return None
     try:
-        copy = Copy.model_validate_json(data)
+        return Copy.model_validate_json(data)
     except ValidationError as error:
         words = f"cannot be read ({one_line(error, Copy)}); delete it, then {PREFETCH}"
         raise BadInput(f"{place.uri}/{key} {words}") from error
-    if outside := next((file for file in copy.files if not is_inside(file)), None):
-        raise BadInput(f"{place.uri}/{key} names a file outside of its folder: {outside!r}; delete it, then {PREFETCH}")
-    return copy

@@ -5,7 +5,7 @@ trainer/quantise.py makes what is in it; no heavy import in here.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from pydantic import ValidationError
 
 from contract.digest import file_digest
+from contract.explain import one_line
 from contract.inputs import CopiedFile, Copy
 from contract.task import Task
 
@@ -40,14 +41,15 @@ class Unusable(Exception):
 
 
 def place(task: Task) -> Path | None:
-    """The folder of the task's copy, written or not: in MODEL_FOUR_BIT_CACHE, else beside the folder of weights."""
-    match task.model.four_bit_cache, task.model.weights:
-        case None, "hub" | "random":
-            return None
-        case None, weights:
-            return Path(weights) / task.cell.model / name(task)
-        case cache, _:
-            return Path(cache) / task.cell.model / name(task)
+    """Where the task's copy is written: in MODEL_FOUR_BIT_CACHE, else beside the folder of weights."""
+    return next(_places(task), None)
+
+
+def _places(task: Task) -> Iterator[Path]:
+    """All folders that may hold it, the cache's first."""
+    beside = None if task.model.weights in ("hub", "random") else task.model.weights
+    for root in filter(None, (task.model.four_bit_cache, beside)):
+        yield Path(root) / task.cell.model / name(task)
 
 
 def name(task: Task) -> str:
@@ -65,15 +67,14 @@ def origin(task: Task) -> str:
 
 
 def find(task: Task, refused: Refused) -> FourBit | None:
-    """The task's copy, if it is whole; `refused` hears why one that is there is not used."""
-    folder = place(task)
-    if folder is None or not _copies(folder.parent):
-        return None
-    try:
-        return _checked(folder, origin(task))
-    except Unusable as error:
-        refused(folder, str(error))
-        return None
+    """The task's copy, if one is whole; `refused` hears why one that is there is not used."""
+    for folder in _places(task):
+        if _visible(folder.parent):
+            try:
+                return _checked(folder, origin(task))
+            except Unusable as error:
+                refused(folder, str(error))
+    return None
 
 
 def put(folder: Path, origin: str, save: Callable[[Path], object]) -> None:
@@ -108,9 +109,15 @@ def _checked(folder: Path, origin: str) -> FourBit:
         raise Unusable(f"there are copies, none of {origin}")
     try:
         copy = Copy.model_validate_json((folder / RECORD).read_bytes())
-        damaged = copy.differing(folder)
-    except (OSError, ValidationError) as error:
-        raise Unusable(f"it has no record that can be read: {str(error).splitlines()[0]}") from error
+        # transformers would load the base that an adapter_config.json among them names.
+        strangers = sorted({path.name for path in _visible(folder)} - {*copy.files, RECORD})
+        damaged = WEIGHTS if WEIGHTS not in copy.files else copy.differing(folder)
+    except ValidationError as error:
+        raise Unusable(f"it has no record that can be read: {one_line(error, Copy)}") from error
+    except OSError as error:
+        raise Unusable(f"it cannot be read: {error}") from error
+    if strangers:
+        raise Unusable(f"{strangers[0]} is not in its record")
     if damaged:
         raise Unusable(f"{damaged} is missing or damaged")
     if copy.revision != origin:
@@ -118,7 +125,7 @@ def _checked(folder: Path, origin: str) -> FourBit:
     return FourBit(folder, copy.files[WEIGHTS].sha256)
 
 
-def _copies(folder: Path) -> list[Path]:
+def _visible(folder: Path) -> list[Path]:
     """What lies there, save for what a killed writer left."""
     return [path for path in folder.glob("*") if not path.name.startswith(".")]
 

@@ -5,17 +5,17 @@ from pathlib import Path
 from safetensors import SafetensorError
 
 from contract.cell import MODELS
-from contract.exits import BadInput
 from contract.task import Task
 from trainer import four_bit
+from trainer.failures import LocalDiskFailed
 from trainer.four_bit import FourBit
 from trainer.journal import Journal
 from trainer.machine import Precision
 from trainer.model import checkpoint, load_base, load_tokenizer
 
 
-class CopyNotWritten(BadInput):
-    """The place of the copy cannot be written to, or is full."""
+class CopyNotWritten(LocalDiskFailed):
+    """The place of the copy cannot be written to, or is full, or another writer was faster."""
 
 
 def obtain(task: Task, journal: Journal) -> FourBit | None:
@@ -31,7 +31,6 @@ def obtain(task: Task, journal: Journal) -> FourBit | None:
         write_copy(task)
     except CopyNotWritten as error:
         journal.event("four-bit-copy-not-written", reason=str(error))
-        return None
     return four_bit.find(task, refused)
 
 

@@ -1,5 +1,6 @@
 """The copy of a base in four bits: the same bits as quantising at every start, and never those of something else."""
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -14,6 +15,7 @@ from contract.task import Task
 from tests.factories import task
 from tests.trainer.program import result_of, run
 from trainer import four_bit
+from trainer.failures import LocalDiskFailed
 from trainer.journal import Journal
 from trainer.machine import Precision
 from trainer.model import Checkpoint, checkpoint, load_qlora
@@ -99,9 +101,24 @@ def damage(path: Path) -> None:
     path.write_bytes(content)
 
 
-def forge(folder: Path) -> None:
+def forge(folder: Path, **entries: object) -> None:
     record = folder / four_bit.RECORD
-    record.write_text(json.dumps(json.loads(record.read_text()) | {"revision": "bert of other weights"}))
+    record.write_text(json.dumps(json.loads(record.read_text()) | entries))
+
+
+def list_a_file_of_somebody(folder: Path) -> None:
+    """As it is, so that nothing but its name is wrong."""
+    (folder.parent / "notes").write_bytes(b"")
+    forge(folder, files=recorded(folder) | {"../notes": {"bytes": 0, "sha256": hashlib.sha256().hexdigest()}})
+
+
+def forget_the_weights(folder: Path) -> None:
+    (folder / four_bit.WEIGHTS).unlink()
+    forge(folder, files={name: file for name, file in recorded(folder).items() if name != four_bit.WEIGHTS})
+
+
+def recorded(folder: Path) -> dict[str, object]:
+    return dict(json.loads((folder / four_bit.RECORD).read_text())["files"])
 
 
 @pytest.mark.parametrize(
@@ -110,9 +127,16 @@ def forge(folder: Path) -> None:
         (lambda folder: damage(folder / "model.safetensors"), "model.safetensors is missing or damaged"),
         (lambda folder: damage(folder / "config.json"), "config.json is missing or damaged"),
         (lambda folder: (folder / "model.safetensors").unlink(), "model.safetensors is missing or damaged"),
-        (lambda folder: (folder / four_bit.RECORD).unlink(), "it has no record that can be read"),
+        (lambda folder: (folder / four_bit.RECORD).unlink(), "it cannot be read"),
         (lambda folder: (folder / four_bit.RECORD).write_text("{"), "it has no record that can be read"),
-        (forge, "it is of bert of other weights, wanted is bert of random:1"),
+        (lambda folder: (folder / four_bit.RECORD).write_text("{}"), "revision is not set"),
+        (list_a_file_of_somebody, "outside of its folder: '../notes'"),
+        (forget_the_weights, "model.safetensors is missing or damaged"),
+        (lambda folder: (folder / "adapter_config.json").write_text("{}"), "adapter_config.json is not in its record"),
+        (
+            lambda folder: forge(folder, revision="bert of other weights"),
+            "it is of bert of other weights, wanted is bert of random:1",
+        ),
         (lambda folder: folder.rename(folder.with_name("0" * 16)), "there are copies, none of bert of random:1"),
     ],
 )
@@ -150,9 +174,20 @@ def test_without_a_cache_a_copy_lies_beside_the_weights_and_is_read_there(tmp_pa
     assert again.fingerprint() == asked.fingerprint(), "a copy is no part of the weights' identity"
 
 
+def test_an_empty_cache_does_not_hide_the_copy_beside_the_weights(tmp_path: Path):
+    beside = task(model={"weights": str(tmp_path / "weights"), "revision": "hub:x"})
+    four_bit.put(four_bit.place(beside), four_bit.origin(beside), lambda folder: (folder / four_bit.WEIGHTS).touch())
+    cached = task(model={"weights": beside.model.weights, "revision": "hub:x", "four_bit_cache": str(tmp_path / "new")})
+    copy, reasons = found(cached)
+    assert copy.folder == four_bit.place(beside)
+    assert not reasons
+
+
 def test_a_cache_that_cannot_be_written_costs_a_line(tmp_path: Path, capsys):
     (tmp_path / "file").touch()
     asked = cell(tmp_path / "file")
+    with pytest.raises(LocalDiskFailed, match="cannot write"):
+        write_copy(asked)
     assert obtain(asked, journal(asked, tmp_path)) is None
     (line,) = capsys.readouterr().out.splitlines()
     assert "four-bit-copy-not-written" in line

@@ -44,7 +44,7 @@ def _reason(error: ValidationError, root: type[BaseModel], spell: Spell) -> str:
             return f"{name}={value}: expected {_EXPECTED[kind]}"
         case _:
             reason = fault["msg"][0].lower() + fault["msg"][1:]
-            return f"{name}={value}: {reason}"
+            return f"{name}={value}: {reason}" if location else reason
 
 
 def nearest(name: str, known: list[str]) -> str:

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from contract.cell import MODELS
 from contract.digest import file_digest
-from contract.exits import BadInput, StoreFailed
+from contract.exits import BadInput, SourceUnavailable, StoreFailed
 from contract.inputs import PREFETCH, RECORD, Copy, find_copy, in_bucket, open_place
 from contract.task import Data, Model, Task
 
@@ -53,7 +53,7 @@ def _is_read(model: Model) -> bool:
 
 
 def verify(task: Task) -> None:
-    """Raises BadInput when a place no longer holds what was planned. What was not planned is not read."""
+    """Raises BadInput when a place no longer holds what was planned, which is all that is read; SourceUnavailable."""
     if task.data.revision is not None:
         _same("DATA_REVISION", task.data.revision, data_revision(task.data), task.data.source)
     if task.model.revision is not None:
@@ -95,22 +95,32 @@ def weights_revision(model: Model, name: str) -> str:
 
 
 def weights_copy(place: str, name: str) -> Copy:
-    """The model's copy in a bucket. Raises BadInput where there is none."""
+    """The model's copy in a bucket. Raises BadInput where there is none, SourceUnavailable."""
     _refuse_absent([(place, name)])
     return _found(place, name, "MODEL_WEIGHTS")
 
 
 def corpus_copy(place: str) -> Copy:
-    """The copy in a bucket; its name ends the place. Raises BadInput where there is none."""
+    """The copy in a bucket; its name ends the place. Raises BadInput where there is none, SourceUnavailable."""
     where, _, name = place.rstrip("/").rpartition("/")
     return _found(where, name, "DATA_SOURCE")
 
 
 def _found(place: str, name: str, setting: str) -> Copy:
-    copy = find_copy(open_place(place, setting), name)
+    copy = _copy_in_bucket(place, name, setting)
     if copy is None:
         raise BadInput(f"no whole copy at {place}/{name}: fill it with {PREFETCH}, or mend {setting}")
     return copy
+
+
+def _copy_in_bucket(place: str, name: str, setting: str) -> Copy | None:
+    """Raises SourceUnavailable where the bucket does not answer: it need not be the one of the results."""
+    try:
+        return find_copy(open_place(place, setting), name)
+    except BadInput:  # a bucket that is set up wrongly is a failure of the store too
+        raise
+    except StoreFailed as error:
+        raise SourceUnavailable(str(error)) from error
 
 
 def _kept_revision(folder: Path) -> str | None:
@@ -155,7 +165,7 @@ def _refuse_absent(places: Iterable[tuple[str, str]]) -> None:
 
 def _is_there(place: str, name: str) -> bool:
     if in_bucket(place):
-        return find_copy(open_place(place, "MODEL_WEIGHTS"), name) is not None
+        return _copy_in_bucket(place, name, "MODEL_WEIGHTS") is not None
     folder = Path(place) / name
     with _named(folder):
         return folder.is_dir()

@@ -1,18 +1,20 @@
 """Copies of weights and corpora: they keep their source's identity, and a damaged one counts as none."""
 
 import json
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
 from contract.cell import Cell
-from contract.exits import BadInput
+from contract.exits import BadInput, SourceUnavailable
 from contract.inputs import CORPUS, RECORD, CopiedFile, Copy
 from contract.opening import open_store
-from contract.revision import data_revision, resolve, weights_revision
+from contract.revision import data_revision, resolve, verify, weights_revision
 from contract.task import Data, Model
 from tests.cluster.minio import Minio
 from tests.factories import task
+from tests.launcher.serving import serving
 
 SHA256 = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"  # of an x
 REVISION = "hub:google-bert/bert-base-uncased@86b5e0934494bd15c9632b12f734a8a67f723594"
@@ -53,7 +55,7 @@ def test_a_folder_that_is_not_as_it_was_copied_is_refused(tmp_path: Path, conten
 @pytest.mark.parametrize(
     ("record", "words"),
     [
-        ("", "cannot be read"),
+        ("", r"cannot be read \(invalid JSON"),
         ("{}", "revision is not set"),
         (json.dumps({"revision": "hub:x", "files": {}}), "cannot be read"),
         (json.dumps({"revision": "hub:x", "files": {"../x": {"bytes": 1, "sha256": SHA256}}}), "outside of its folder"),
@@ -88,3 +90,21 @@ def test_a_corpus_that_nobody_prefetched_is_named(s3: str):
 def test_errors_of_a_place_are_called_by_its_setting(s3: str):
     with pytest.raises(BadInput, match=r"^MODEL_WEIGHTS=s3://no-such-bucket-of-anybody/in: .*make it first"):
         task(model={"weights": "s3://no-such-bucket-of-anybody/in"})
+
+
+class OutOfOrder(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(410)  # which no client asks for again
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+
+def test_an_outage_of_the_bucket_is_one_of_the_source(monkeypatch: pytest.MonkeyPatch):
+    """And not of the results' store, for which a cell has another exit code."""
+    asked = task(model={"weights": "s3://bucket/of-inputs", "revision": REVISION})
+    with serving(OutOfOrder) as address:
+        keys = {"AWS_ACCESS_KEY_ID": "somebody", "AWS_SECRET_ACCESS_KEY": "a-secret", "AWS_DEFAULT_REGION": "us-east-1"}
+        for name, value in (keys | {"AWS_ENDPOINT_URL_S3": f"http://{address}"}).items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(SourceUnavailable, match="cannot read s3://bucket/of-inputs/bert"):
+            verify(asked)

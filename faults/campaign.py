@@ -12,9 +12,9 @@ from uuid import uuid4
 from contract.exits import OK
 from contract.keys import RESULTS
 from faults.attempts import Ended, Place, Program, attempt
-from faults.kinds import KINDS, Kind, Scene, took_place
+from faults.kinds import KINDS, Kind, Scene
 from faults.outcome import Outcome
-from faults.proxy import Aim, Exchange, proxy_of
+from faults.proxy import Aim, proxy_of
 from faults.servers import Kept, Server
 from faults.victim import Victim
 from faults.worth import Corrupt, Lost, Worth, difference, left_over, worth_of
@@ -123,10 +123,7 @@ def _under_the_fault(
 ) -> tuple[Ended, int]:
     """The attempt, and how many of its requests met the fault."""
     scene = Scene(place.server, random.Random(injection.seed), race)  # noqa: S311
-
-    def spoil(exchange: Exchange) -> bool:
-        return took_place(partial(injection.kind.act, scene, exchange))
-
+    spoil = partial(scene.play, injection.kind.act)
     with proxy_of(place.server.minio.endpoint, injection.aim, spoil) as proxy:
         scene.proxy = proxy
         ended = attempt(program, place, proxy.endpoint, scene.begins)

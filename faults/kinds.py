@@ -37,35 +37,46 @@ class Scene:
     _pool: ThreadPoolExecutor = field(default_factory=ThreadPoolExecutor)
     _later: list[Future[bool]] = field(default_factory=list)
     _racing: Future[None] | None = None
+    _under_way: int = 0
     _is_over: bool = False
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _changed: threading.Condition = field(default_factory=threading.Condition)
 
     def begins(self, program: psutil.Process) -> None:
         """The attempt is at work."""
         self.program = program
 
+    def play(self, act: "Act", exchange: Exchange) -> bool:
+        """Whether the fault took place; it does not where its attempt is over."""
+        with self._changed:
+            if self._is_over:
+                return False
+            self._under_way += 1
+        try:
+            return took_place(lambda: act(self, exchange))
+        finally:
+            with self._changed:
+                self._under_way -= 1
+                self._changed.notify()
+
     def later(self, seconds: float, act: Callable[[], object]) -> None:
-        """Do it then, unless all is over; the scene waits for it. What returns True is a fault that took place."""
+        """Do it then; the scene waits for it. What returns True is a fault that took place."""
 
         def wait_and_act() -> bool:
             time.sleep(seconds)
             return took_place(act)
 
-        with self._lock:
-            if not self._is_over:
-                self._later.append(self._pool.submit(wait_and_act))
+        self._later.append(self._pool.submit(wait_and_act))
 
     def overtake(self) -> None:
         """Let the other attempt work; whoever asks for it waits for its end."""
-        with self._lock:
-            if self._is_over:
-                return
+        with self._changed:
             self._racing = self._racing or self._pool.submit(self.race)
         self._racing.result()
 
     def close(self) -> int:
         """Return when nothing more will happen: how many faults took place later. Raises what such an act raised."""
-        with self._lock:
+        with self._changed:
+            self._changed.wait_for(lambda: self._under_way == 0)
             self._is_over = True
         self._pool.shutdown()
         return sum(done.result() for done in self._later)

@@ -1,21 +1,25 @@
 """What the proxy does to a request is what its fault is called, on a real MinIO and with the store's own client."""
 
 import random
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 import boto3
 import psutil
 import pytest
+import urllib3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from contract.exits import OK, OUT_OF_MEMORY
 from contract.opening import open_store
 from faults.attempts import Ended
-from faults.kinds import KINDS, Scene, took_place
-from faults.proxy import Aim, Exchange, Proxy, Spoil, Target, proxy_of
+from faults.kinds import KINDS, Scene
+from faults.proxy import Aim, Exchange, Proxy, Spoil, Target, pass_on, proxy_of
 from faults.servers import Server, server_of
 from tests.cluster.minio import Minio
 
@@ -45,7 +49,7 @@ def faulty(server: Server, kind: str, aim: Aim, program: psutil.Process | None =
     scene = Scene(server, random.Random(0), race=lambda: None)
     if program is not None:
         scene.begins(program)
-    with spoiled(server, lambda exchange: took_place(lambda: act(scene, exchange)), aim) as (client, proxy):
+    with spoiled(server, partial(scene.play, act), aim) as (client, proxy):
         scene.proxy = proxy
         yield client, proxy
         proxy.spoiled += scene.close()
@@ -150,6 +154,28 @@ def test_a_fault_that_comes_after_the_end_of_its_process_does_not_count(server: 
     with faulty(server, kind, Aim(PUT, nth=0), gone) as (client, proxy), suppress(BotoCoreError):
         put(client, server)
     assert (proxy.requests, proxy.spoiled) == ([PUT], 0)
+
+
+def test_a_scene_ends_after_what_is_under_way(server: Server):
+    """A disk that is still being filled when its attempt has ended must be freed before the next one."""
+    scene = Scene(server, random.Random(0), race=lambda: None)
+    begun = threading.Event()
+    done: list[str] = []
+
+    def slow(scene: Scene, exchange: Exchange) -> bool:
+        begun.set()
+        time.sleep(0.5)
+        scene.later(0.1, lambda: done.append("freed"))
+        pass_on(exchange)
+        return True
+
+    with proxy_of(server.minio.endpoint, Aim(PUT, nth=0), partial(scene.play, slow)) as proxy:
+        client = threading.Thread(target=lambda: urllib3.request("PUT", f"{proxy.endpoint}/{KEY}", retries=False))
+        client.start()
+        begun.wait()
+        scene.close()
+        assert done == ["freed"]
+    client.join()
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ from tests.launcher.failure_contract import (
 )
 
 _SEEDS = (0, 1, 2)
-_RUNNING = ("seed=0", "seed=1", "seed=2,model=bert", "seed=2,model=gemma3")
+_RUNNING = ("seed=0", "seed=1", "seed=2,model=bert", "seed=2,model=gemma3", "seed=2,model=qwen2.5,labels=4")
 _WITHOUT_IMAGE = ("seed=2,model=llama3.2",)
 _ON_DYING_NODES = ("seed=2,model=qwen2.5,labels=2",)
 """Cells of the grid, by the template that their Jobs get."""

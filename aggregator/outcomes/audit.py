@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
+from aggregator.statistics.intervals import wilson
 from contract.cell import MODELS
 from contract.result import Metrics, Success
 
@@ -48,6 +49,12 @@ def audit(successes: Sequence[Success]) -> list[Finding]:
         _alike("Code", successes, lambda s: s.provenance.code_version[:_HASH_DIGITS], _everywhere),
         _alike("Libraries", successes, _varying(lambda s: s.provenance.versions, successes), _everywhere),
         _alike("Device", successes, lambda s: s.provenance.device or "unknown", _everywhere),
+        _true(
+            "Learning",
+            successes,
+            _beats_guessing,
+            "Each pretrained cell tells its test comments apart better than guessing",
+        ),
         _true("Publication", successes, _published_once, "Each result was published once and could not be overwritten"),
         _alike("End of the training", successes, lambda s: s.training.stop, _everywhere),
         _alike("Course of the training", successes, _course, _everywhere),
@@ -142,6 +149,14 @@ def _compute_type(success: Success) -> str:
 
 def _course(success: Success) -> str:
     return "in one go" if success.training.resumed_from_step is None else "resumed from a checkpoint"
+
+
+def _beats_guessing(success: Success) -> bool:
+    """Beyond the luck of the comments: by Wilson's 95 % interval. Random weights are told of elsewhere."""
+    confusion = success.test.confusion
+    right = sum(row[label] for label, row in enumerate(confusion))
+    low, _high = wilson(right, sum(map(sum, confusion)))
+    return success.random_weights or low > 1 / success.cell.labels
 
 
 def _published_once(success: Success) -> bool:

@@ -103,6 +103,11 @@ CHANGES: dict[str, tuple[Change, str, str]] = {
         "Course of the training",
         "in one go in 7 of 8 cells, such as gemma3-l2-n800-s0; resumed from a checkpoint in bert-l4-n1600-s0",
     ),
+    "a training that learnt nothing": (
+        within("test", confusion=[[25] * 4] * 4),
+        "Learning",
+        "Each pretrained cell tells its test comments apart better than guessing, but not in bert-l4-n1600-s0",
+    ),
     "a store without conditional writes": (
         lambda success: success.model_copy(update={"unsafe_store": True}),
         "Publication",

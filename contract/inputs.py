@@ -76,9 +76,9 @@ def open_place(place: str, setting: str, *, unsafe: bool = False) -> Store:
     return open_store(place, unsafe=unsafe, setting=setting) if in_bucket(place) else DirStore(Path(place), setting)
 
 
-def find_copy(place: Reader, name: str) -> Copy | None:
+def find_copy(place: Reader, name: str, record: str = RECORD) -> Copy | None:
     """None where there is no copy, or a half one. Raises BadInput for a record that cannot be read, StoreFailed."""
-    key = f"{name}/{RECORD}"
+    key = f"{name}/{record}"
     if (data := place.get(key)) is None:
         return None
     try:

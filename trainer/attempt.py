@@ -106,7 +106,7 @@ def train(task: Task, store: Store, journal: Journal, termination: Termination) 
     _prepare_environment(threads_for(task))
     with journal.phase("data"):
         verify(task)
-        task = bring(task)
+        task = bring(task, journal)
         check_weights(task)
         dataset = load(task)
     _announce(dataset, journal)

@@ -9,48 +9,62 @@ from pathlib import Path
 
 from contract.digest import cache_folder
 from contract.exits import BadInput, SourceUnavailable, StoreFailed
-from contract.inputs import PREFETCH, RECORD, CopiedFile, Copy, in_bucket, is_whole, open_place
+from contract.inputs import PREFETCH, RECORD, CopiedFile, Copy, find_copy, in_bucket, is_whole, open_place
 from contract.revision import corpus_copy, weights_copy
 from contract.store import Store
 from contract.task import Data, Model, Task
 from trainer import four_bit
 from trainer.failures import LocalDiskFailed
+from trainer.journal import Journal
 
 _READS = 3
 """Of a file whose bytes are not those that were copied; what stays so was not changed on its way."""
 
 
-def bring(task: Task) -> Task:
+def bring(task: Task, journal: Journal) -> Task:
     """The task with folders of this machine in place of buckets; what it computes, and its fingerprint, are the same.
 
-    Raises BadInput for a copy that is not there or damaged, SourceUnavailable when it cannot be had now,
-    LocalDiskFailed when it does not fit.
+    `journal` hears of a copy in four bits that cannot be had, which a cell can do without. Raises BadInput for a copy
+    that is not there or damaged, SourceUnavailable when it cannot be had now, LocalDiskFailed when it does not fit.
     """
     try:
-        return task.model_copy(update={"model": _brought_model(task), "data": _brought_data(task)})
+        return task.model_copy(update={"model": _brought_model(task, journal), "data": _brought_data(task)})
     except BadInput:  # a store that is set up wrongly is that too
         raise
     except StoreFailed as error:
         raise SourceUnavailable(str(error)) from error
 
 
-def _brought_model(task: Task) -> Model:
+def _brought_model(task: Task, journal: Journal) -> Model:
     if not in_bucket(task.model.weights):
         return task.model
     place, name = open_place(task.model.weights, "MODEL_WEIGHTS"), task.cell.model
     folder = _brought(place, name, weights_copy(task.model.weights, name))
     with _alone(folder.parent):
-        _fetch_four_bit(place, task, folder)
+        _bring_four_bit(place, task, folder, journal)
     return task.model.model_copy(update={"weights": str(folder.parent)})
 
 
-def _fetch_four_bit(place: Store, task: Task, folder: Path) -> None:
+def _bring_four_bit(place: Store, task: Task, folder: Path, journal: Journal) -> None:
     """Where there is one; whoever reads it checks it, and can do without."""
     name = four_bit.name(task)
-    if not four_bit.is_usable(folder / name, four_bit.origin(task)):
-        for key in place.list(f"{task.cell.model}/{name}/"):
-            (folder / name).mkdir(parents=True, exist_ok=True)
-            place.download(key, folder / name / key.rpartition("/")[2])
+    target, key = folder / name, f"{task.cell.model}/{name}"
+    if four_bit.is_usable(target, four_bit.origin(task)):
+        return
+    shutil.rmtree(target, ignore_errors=True)
+    try:
+        _fetch_four_bit(place, key, target)
+    except (BadInput, StoreFailed, LocalDiskFailed, OSError) as error:
+        shutil.rmtree(target, ignore_errors=True)
+        journal.event("four-bit-copy-not-fetched", place=f"{place.uri}/{key}", reason=str(error))
+
+
+def _fetch_four_bit(place: Store, key: str, target: Path) -> None:
+    """What its record lists; the record comes last, as it was written."""
+    copy = find_copy(place, key, four_bit.RECORD)
+    if copy is not None:
+        _fetch(place, key, copy, target)
+        (target / four_bit.RECORD).write_text(copy.model_dump_json(indent=1), encoding="utf-8")
 
 
 def _brought_data(task: Task) -> Data:

@@ -33,6 +33,11 @@ _COMPONENT = {"app.kubernetes.io/component": "prefetch"}
 _OF_GPUS = "nvidia.com/"
 """How labels, taints and resources of nodes with a GPU begin."""
 
+_OF_CELLS_PODS = frozenset({"runtimeClassName", "affinity"})
+"""Of a template, what brings a pod to a GPU beside the names above."""
+_OF_CELLS_CONTAINERS = frozenset({"args"})
+"""They are another program's."""
+
 
 def prefetch_job(order: Prefetch, options: JobOptions, template: Template) -> Content:
     """The Job that carries out the order. `template` is load_template()'s: a volume in it is one of these pods too."""
@@ -71,7 +76,7 @@ def _job_spec(spec: Content, labels: Content, order: Prefetch, options: JobOptio
 
 
 def _pod_spec(pod: Content, order: Prefetch, options: JobOptions) -> Content:
-    return pod | {
+    return _without(_OF_CELLS_PODS, pod) | {
         "activeDeadlineSeconds": options.deadline_seconds,
         "nodeSelector": _without_gpus(pod.get("nodeSelector")),
         "tolerations": [each for each in pod.get("tolerations") or () if not _is_of_gpus(each.get("key", ""))],
@@ -87,7 +92,7 @@ def _container(container: Content, order: Prefetch, options: JobOptions) -> Cont
     given = amounts(options, order.input) if order.input in MODELS else {}
     resources = container.get("resources") or {}
     secrets: list[Content] = [{"secretRef": {"name": name}} for name in options.secrets]
-    return container | {
+    return _without(_OF_CELLS_CONTAINERS, container) | {
         "image": image,
         "command": ["python", "-m", "trainer.prefetch"],
         "env": environment(container.get("env") or [], order.to_env() | {IMAGE: image}),
@@ -95,6 +100,10 @@ def _container(container: Content, order: Prefetch, options: JobOptions) -> Cont
         "resources": resources
         | {kind: _without_gpus(merged(resources, kind, given)) for kind in ("requests", "limits")},
     }
+
+
+def _without(names: frozenset[str], content: Content) -> Content:
+    return {name: value for name, value in content.items() if name not in names}
 
 
 def _without_gpus(entries: dict[str, Any] | None) -> dict[str, Any]:

@@ -9,8 +9,9 @@ from contract.inputs import find_copy, in_bucket, open_place
 from contract.prefetch import Prefetch
 from contract.survey import Done, Missing
 from launcher.cells.ends import NO_RESULT
-from launcher.cells.view import State, is_final, state_on_cluster
+from launcher.cells.view import Started, State, is_final, state_on_cluster
 from launcher.command_line.job_options import JobOptions
+from launcher.command_line.reference import parse
 from launcher.command_line.talk import say
 from launcher.jobs.job import Complete, Job
 from launcher.jobs.manifest import Template
@@ -20,7 +21,7 @@ from launcher.prefetch.orders import Ended
 from launcher.servers.answers import ClusterFailed
 from launcher.servers.cluster import Cluster
 from launcher.show.states import status_of
-from launcher.submit.handover import hand_over, raise_for_failure
+from launcher.submit.handover import delete, hand_over, raise_for_failure
 
 _POLL_SECONDS = 3.0
 _GO_ON = "the Jobs go on, and the same command waits again"
@@ -37,8 +38,9 @@ class Fetch:
 
     @property
     def words(self) -> str:
-        """How far it is, or why it ended."""
-        return self.log or status_of(self.state).detail
+        """How far it is, or why it ended: the cluster's word, which a kernel or a kubelet had last, and the log's."""
+        told = "" if isinstance(self.state, Started) and self.log else status_of(self.state).detail
+        return "; ".join(filter(None, (told, self.log)))
 
     @property
     def line(self) -> str:
@@ -47,9 +49,13 @@ class Fetch:
 
 
 def make_jobs(cluster: Cluster, orders: Sequence[Prefetch], options: JobOptions, template: Template) -> None:
-    """Each anew unless it goes on: what has ended may have been damaged since."""
+    """Each anew unless it goes on with this image: what has ended may have been damaged since."""
+    names = {prefetch_name(order, cluster.owner) for order in orders}
+    found = [job for job in cluster.jobs(RUN) if job.name in names]
+    others = [job for job in found if job.image != parse(options.image).pulled]
+    delete(cluster, others)  # their image may be why they do not start; what is copied stays
     wanted = [partial(prefetch_job, order, options, template) for order in orders]
-    raise_for_failure(hand_over(cluster, wanted, cluster.jobs(RUN)))
+    raise_for_failure(hand_over(cluster, wanted, [job for job in found if job not in others]))
 
 
 def watch(cluster: Cluster, orders: Sequence[Prefetch], timeout_seconds: float | None) -> list[Ended]:

@@ -4,13 +4,13 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import yaml
 
 from contract.exits import INCOMPLETE, OK, BadInput, ExitCode
 from contract.inputs import in_bucket
+from contract.opening import open_store
 from contract.prefetch import Prefetch
 from contract.store import Store
 from launcher.command_line import request
@@ -32,7 +32,8 @@ def prefetch(args: argparse.Namespace, settings: LauncherSettings, store: Store)
     if args.timeout is not None and not on_cluster:
         raise BadInput("--timeout ends the waiting for Jobs; local copies end with their prefetch (Ctrl-C)")
     tasks = request.choose(request.grid_of(args).tasks(store.uri), args.only)
-    orders = orders_of(tasks, _place(args, store), four_bit=args.four_bit, unsafe=settings.results_unsafe)
+    place = _place(args, store, unsafe=settings.results_unsafe)
+    orders = orders_of(tasks, place, four_bit=args.four_bit, unsafe=settings.results_unsafe)
     if not orders:
         say("nothing to copy: weights and comments of these cells are generated")
         return OK
@@ -41,9 +42,11 @@ def prefetch(args: argparse.Namespace, settings: LauncherSettings, store: Store)
     return _report(args, _by_jobs(args, orders) if on_cluster else carry_out(orders, settings.trainer()))
 
 
-def _place(args: argparse.Namespace, store: Store) -> str:
-    place = (args.to or f"{store.uri}/inputs").rstrip("/")
-    return place if in_bucket(place) else str(Path(place).absolute())
+def _place(args: argparse.Namespace, store: Store, *, unsafe: bool) -> str:
+    """Spelled as the trainer reads it. Raises BadInput for what is neither a folder nor a bucket."""
+    if args.to is None:
+        return f"{store.uri}/inputs"
+    return open_store(args.to, unsafe=unsafe, setting="--to").uri
 
 
 def _by_jobs(args: argparse.Namespace, orders: Sequence[Prefetch]) -> list[Ended]:

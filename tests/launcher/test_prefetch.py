@@ -2,6 +2,8 @@
 
 import json
 import os
+import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,10 +19,14 @@ from contract.cell import MODELS
 from contract.exits import BadInput
 from contract.inputs import CORPUS, RECORD, CopiedFile, Copy
 from contract.prefetch import Prefetch
+from contract.survey import Done
 from contract.task import Task
+from launcher.cells.ends import Broken
+from launcher.cells.view import Started, State, Stuck
 from launcher.command_line.job_options import JobOptions
 from launcher.jobs.manifest import OWNER_LABEL, job_manifest, load_template
 from launcher.jobs.prefetch_job import prefetch_job, prefetch_name
+from launcher.prefetch.on_cluster import Fetch
 from launcher.prefetch.orders import orders_of, settings_of
 from tests.cluster.cluster import Cluster
 from tests.cluster.endings import ends
@@ -111,6 +117,15 @@ class TestJob:
             for labels in (each["metadata"]["labels"], each["spec"]["template"]["metadata"]["labels"]):
                 assert labels["app.kubernetes.io/component"] == component
 
+    def test_what_brings_cells_to_their_node_and_program_is_left_out(self):
+        template = load_template()
+        pod = pod_of(template)
+        pod["runtimeClassName"], pod["affinity"] = "nvidia", {"nodeAffinity": {}}
+        pod["containers"][0]["args"] = ["-m", "trainer"]
+        made = pod_of(prefetch_job(self.ORDER, OPTIONS, template | {"spec": {"template": {"spec": pod}}}))
+        assert {"runtimeClassName", "affinity"}.isdisjoint(made)
+        assert "args" not in made["containers"][0]
+
     def test_another_order_or_owner_is_another_job(self, job: dict[str, Any]):
         names = {
             prefetch_name(Prefetch(input=name, source=source, place=place), owner)
@@ -138,19 +153,17 @@ def test_cells_that_need_no_hub_are_kept_from_it(weights: str, source: str, offl
     assert ({"name": "HF_HUB_OFFLINE", "value": "1"} in container["env"]) == offline
 
 
-def local(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+def command(folder: Path, *options: str) -> list[str]:
     (folder / "grid.yaml").write_text(GRID.format(name="two"))
-    command = [sys.executable, "-m", "launcher", "prefetch", "--backend", "local", "--grid", str(folder / "grid.yaml")]
-    command += [
-        "--no-four-bit",
-        "--results-uri",
-        str(folder / "results"),
-        "--set",
-        f"model.weights={folder / 'weights'}",
-    ]
-    command += ["--set", "data.source=synthetic", *options]
+    start = [sys.executable, "-m", "launcher", "prefetch", "--backend", "local", "--grid", str(folder / "grid.yaml")]
+    start += ["--no-four-bit", "--results-uri", str(folder / "results"), "--set", "data.source=synthetic"]
+    return [*start, *options]
+
+
+def local(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    started = command(folder, "--set", f"model.weights={folder / 'weights'}", *options)
     with clean_environment({}):
-        return subprocess.run(command, env=dict(os.environ), capture_output=True, text=True, timeout=120)
+        return subprocess.run(started, env=dict(os.environ), capture_output=True, text=True, timeout=120)
 
 
 @pytest.fixture
@@ -187,6 +200,57 @@ def test_a_dry_run_copies_nothing(weights: Path):
     assert done.returncode == 0
     assert f"copy  bert  from {weights}/weights to {weights}/results/inputs/bert" in done.stdout
     assert not (weights / "results" / "inputs").exists()
+
+
+def test_the_place_may_be_a_uri_of_a_folder(weights: Path):
+    done = local(weights, "--only", "model=bert", "--to", f"file://{weights}/a%20place")
+    assert done.returncode == 0, done.stderr
+    assert (weights / "a place" / "bert" / RECORD).exists()
+    assert f"--set bert:model.weights={weights}/a place" in done.stdout
+
+
+@pytest.mark.parametrize("place", ["gs://bucket/inputs", "s3://", ""])
+def test_another_place_is_refused_in_one_line(weights: Path, place: str):
+    done = local(weights, "--to", place, "--dry-run")
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert f"--to={place!r} is neither a folder nor" in line
+
+
+def test_ctrl_c_ends_the_copying_too(tmp_path: Path):
+    started = command(tmp_path, "--only", "model=bert", "--to", str(tmp_path / "in"))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        hub = {"HF_ENDPOINT": f"http://127.0.0.1:{silent.getsockname()[1]}", "NO_PROXY": "*"}
+        with (
+            clean_environment(hub),
+            subprocess.Popen(started, env=dict(os.environ), stderr=subprocess.PIPE, text=True) as process,
+        ):
+            silent.settimeout(300)
+            with silent.accept()[0]:
+                process.send_signal(signal.SIGINT)
+                _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "stopped by SIGTERM" in errors
+    assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (
+            Broken("OOMKilled", "it needs more memory", retriable=False),
+            "OOMKilled: it needs more memory (a retry would",
+        ),
+        (Stuck("node a does not answer"), "node a does not answer; "),
+        (Started(), "model.safetensors is being copied"),
+        (Done(), "model.safetensors is being copied"),
+    ],
+)
+def test_the_cluster_s_word_comes_before_the_log_s(state: State, words: str):
+    """A pod whose kernel or kubelet ended it could not say so in its log."""
+    told = Fetch(TestJob.ORDER, state, "model.safetensors is being copied").words
+    assert told.startswith(words)
+    assert told.endswith("model.safetensors is being copied")
 
 
 class TestOnCluster:
@@ -238,6 +302,13 @@ class TestOnCluster:
         assert done.returncode == 3
         assert f"failed    bert: {words}" in done.stderr
         assert "minilm" not in done.stderr
+
+    def test_one_with_another_image_is_made_anew(self, clustered: ClusterLauncher, hub_grid: tuple[str, str]) -> None:
+        image = f"another@sha256:{'1' * 64}"
+        for more in ((), ("--image", image)):
+            done = clustered("prefetch", *hub_grid, "--only", "model=bert", "--timeout", "1s", *more)
+            assert done.returncode == 3, done.stderr
+        assert {job.spec.template.spec.containers[0].image for job in clustered.jobs()} == {image}
 
     def test_one_that_waits_says_why_until_the_time_is_over(
         self, clustered: ClusterLauncher, hub_grid: tuple[str, str]

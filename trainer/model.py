@@ -45,7 +45,7 @@ def load_qlora(
 ) -> tuple[PeftModel, PreTrainedTokenizerBase]:
     """The trainable model and its tokenizer. The head and LoRA's A are drawn from torch's global generator.
 
-    The base comes from `copy` where there is one (trainer/four_bit.py), which changes no bit.
+    The base comes from `copy` where there is one (trainer/four_bit.py), which on a CPU changes no bit.
     Raises SourceUnavailable when the hub does not deliver, BadInput when it wants a licence accepted first.
     """
     spec = MODELS[task.cell.model]

@@ -3,6 +3,7 @@
 Then the base in four bits, which has a record of its own: it is another one for other libraries.
 """
 
+import shutil
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 from contract.cell import MODELS
 from contract.digest import file_digest
-from contract.exits import BadInput
+from contract.exits import BadInput, SourceUnavailable
 from contract.inputs import CORPUS, RECORD, CopiedFile, Copy, find_copy, open_place
 from contract.prefetch import Prefetch
 from contract.store import Store
@@ -43,6 +44,7 @@ def _copied_anew(order: Prefetch, place: Store, there: Copy | None, folder: Path
     """What is there already and is as the source has it stays."""
     source = open_source(order)
     _refuse_another(place, order.input, there, source.revision)
+    shutil.rmtree(folder, ignore_errors=True)  # what a look at the place left takes space that is asked for again
     copy = Copy(revision=source.revision, files=_copied(source, place, order.input, folder))
     _check(order.input, folder)
     _record(place, order.input, copy)
@@ -70,14 +72,20 @@ def _copy(source: Source, file: SourceFile, place: Store, name: str, folder: Pat
         say(f"{key} is being copied, {file.bytes:,} bytes")
         source.fetch(file, folder)
         if not file.is_at(path):
-            raise BadInput(f"{key} is not the file that its source speaks of, after it was fetched: run it again")
+            raise SourceUnavailable(
+                f"{key} is not the file that its source speaks of: damaged on its way; run it again"
+            )
         place.upload(key, path)
     return CopiedFile(bytes=file.bytes, sha256=file_digest(path))
 
 
 def _has(place: Store, key: str, path: Path, file: SourceFile) -> bool:
+    """One that is damaged does not stay in the way of what is fetched in its place."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    return place.download(key, path) and file.is_at(path)
+    if place.download(key, path) and file.is_at(path):
+        return True
+    path.unlink(missing_ok=True)
+    return False
 
 
 def _check(name: str, folder: Path) -> None:
@@ -90,8 +98,14 @@ def _check(name: str, folder: Path) -> None:
 
 
 def _record(place: Store, name: str, copy: Copy) -> None:
-    if not place.publish(f"{name}/{RECORD}", copy.model_dump_json(indent=1).encode()):
-        _refuse_another(place, name, find_copy(place, name), copy.revision)
+    key = f"{name}/{RECORD}"
+    if not place.publish(key, copy.model_dump_json(indent=1).encode()):
+        kept = find_copy(place, name)
+        _refuse_another(place, name, kept, copy.revision)
+        if kept != copy:
+            raise BadInput(
+                f"{place.uri}/{key} lists other files than {copy.revision} has: delete it, then run it again"
+            )
 
 
 def say(words: str) -> None:

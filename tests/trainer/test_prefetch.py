@@ -4,6 +4,7 @@ import io
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -116,12 +117,12 @@ def test_a_hub_that_breaks_off_leaves_no_copy_and_the_rest_is_fetched_later(hub:
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "config.json"])
-def test_what_is_not_the_content_that_the_hub_speaks_of_is_refused(hub: Hub, tmp_path: Path, name: str):
+def test_what_is_not_the_content_that_the_hub_speaks_of_is_not_kept(hub: Hub, tmp_path: Path, name: str):
     """By sha256 of a large file, by git's own id of a small one."""
     content = bytearray(REPOSITORY[name])
     content[-1] ^= 1
     hub.sent[name] = bytes(content)
-    assert f"bert/{name} is not the file" in refusal(plain(input="bert", place=str(tmp_path)), hub, 2)
+    assert f"bert/{name} is not the file" in refusal(plain(input="bert", place=str(tmp_path)), hub, 13)
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -166,6 +167,18 @@ def test_the_hub_s_corpus_is_copied(hub: Hub, tmp_path: Path):
     assert data_revision(Data(source=str(tmp_path / CORPUS))) == data_revision(Data())
 
 
+def test_what_nobody_foresaw_has_a_traceback_and_a_line(hub: Hub, tmp_path: Path):
+    parquet = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.table({"id": ["a"], "text": ["well done"], "labels": [None]}), parquet)
+    names = [f"simplified/{split}-00000-of-00001.parquet" for split in ("train", "test")]
+    hub.files[DATASET_HUB_ID, DATASET_HUB_REVISION] = dict.fromkeys(names, parquet.getvalue())
+    done = run(plain(input=CORPUS, place=str(tmp_path)), hub)
+    assert done.returncode == 1
+    assert "TypeError: 'NoneType' object is not iterable" in done.stderr
+    assert "in _labelled" in done.stderr
+    assert done.stderr.splitlines()[-1] == "trainer.prefetch: error: 'NoneType' object is not iterable"
+
+
 def test_a_folder_is_copied_to_a_bucket_under_its_own_identity(
     hub: Hub, minio: Minio, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -196,6 +209,21 @@ def test_a_place_that_holds_something_else_is_left_alone(hub: Hub, tmp_path: Pat
     assert not (tmp_path / "bert" / "vocab.txt").exists()
 
 
+def test_a_record_of_other_files_is_named(hub: Hub, tmp_path: Path):
+    """Its digest is of no file that the hub has, so that no prefetch could make it true."""
+    order = plain(input="bert", place=str(tmp_path))
+    succeeds(order, hub)
+    record = tmp_path / "bert" / RECORD
+    content = json.loads(record.read_text())
+    content["files"]["vocab.txt"]["sha256"] = "0" * 64
+    record.write_text(json.dumps(content))
+    done = run(order, hub)
+    assert done.returncode == 2
+    assert f"{record} lists other files than hub:{BERT.hub_id}" in done.stderr
+    record.unlink()
+    succeeds(order, hub)
+
+
 def test_sigterm_ends_it_with_a_code_of_its_own(hub: Hub, tmp_path: Path):
     """As process 1 of a container it would otherwise not even hear of it."""
     order = plain(input="bert", place=str(tmp_path / "in"))
@@ -205,8 +233,31 @@ def test_sigterm_ends_it_with_a_code_of_its_own(hub: Hub, tmp_path: Path):
     ) as process:
         while not (tmp_path / "in").exists():
             time.sleep(0.05)
-        process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=30)
-    assert process.returncode == 15
-    assert "run it again for the rest" in errors
+        assert_stops(process)
     assert find_copy(open_place(str(tmp_path / "in"), "PLACE"), "bert") is None
+
+
+def test_sigterm_ends_it_while_a_bucket_does_not_answer(hub: Hub):
+    """Its client repeats a request that any Exception ended."""
+    keys = {"AWS_ACCESS_KEY_ID": "somebody", "AWS_SECRET_ACCESS_KEY": "a-secret", "AWS_DEFAULT_REGION": "us-east-1"}
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        environ = environment(plain(input="bert", place="s3://bucket"), hub, AWS_ENDPOINT_URL=endpoint, **keys)
+        with subprocess.Popen(
+            [sys.executable, "-m", "trainer.prefetch"], env=environ, stderr=subprocess.PIPE, text=True
+        ) as process:
+            silent.settimeout(300)
+            with silent.accept()[0] as connection:
+                connection.recv(1)
+                assert_stops(process)
+
+
+def assert_stops(process: subprocess.Popen[str]) -> None:
+    process.send_signal(signal.SIGTERM)
+    try:
+        _, errors = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode == 15
+    (line,) = errors.splitlines()
+    assert "run it again for the rest" in line

@@ -8,11 +8,13 @@ import sys
 import textwrap
 from types import FrameType
 
-from contract.exits import OK, ProgramError
+from contract.exits import OK, PREEMPTED, UNEXPECTED, ExitCode
 from contract.prefetch import Prefetch
+from contract.processors import processors
 from contract.redact import redacted
 from contract.task import env_name
-from trainer.failures import Preempted, named
+from trainer.failures import exit_code_of, named
+from trainer.publish import traceback_tail
 
 _QUIET = {
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
@@ -34,7 +36,8 @@ def main() -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     ).parse_args()
     signal.signal(signal.SIGTERM, _stop)
-    os.environ |= _QUIET
+    # torch would count the processors of the node, also where the container may use fewer.
+    os.environ |= _QUIET | {"OMP_NUM_THREADS": str(processors())}
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     try:
         order = Prefetch.from_env(os.environ)
@@ -43,16 +46,23 @@ def main() -> int:
 
         prefetch(order)
     except Exception as error:
-        told = named(error)
-        if not isinstance(told, ProgramError):
-            raise
-        sys.stderr.write(f"trainer.prefetch: error: {redacted(str(told))}\n")
-        return told.exit_code.number
+        return _told(named(error)).number
     return OK.number
 
 
+def _told(error: BaseException) -> ExitCode:
+    """One line, and before it the traceback of what nobody foresaw."""
+    code = exit_code_of(error)
+    if code is UNEXPECTED:
+        sys.stderr.writelines(f"{line}\n" for line in traceback_tail(error))
+    sys.stderr.write(f"trainer.prefetch: error: {redacted(str(error)) or type(error).__name__}\n")
+    return code
+
+
 def _stop(_signal: int, _frame: FrameType | None) -> None:
-    raise Preempted("stopped by SIGTERM; what is copied stays, run it again for the rest")
+    """What is no Exception ends it: a client of buckets takes any other for a request that failed, and repeats it."""
+    sys.stderr.write("trainer.prefetch: error: stopped by SIGTERM; what is copied stays, run it again for the rest\n")
+    raise SystemExit(PREEMPTED.number)
 
 
 def _environment_help() -> str:

@@ -11,6 +11,7 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
+from contract.exits import BadInput
 from faults.attempts import PUBLISHER, TRAINER, prepare
 from faults.failure import CampaignFailed
 from faults.parts import PARTS, Campaign
@@ -34,10 +35,14 @@ def main() -> int:
             records = options.records or Path(folder) / "records"
             last_begin = time.monotonic() + 60 * options.minutes
             campaign = Campaign(Path(folder), records, options.seed, options.lanes, last_begin, stack)
+            campaign.found()  # refuses the records of another campaign before anything starts
             prepare(PUBLISHER, *[TRAINER] * bool({"trainer", "kills"} & set(parts)))
             for part in parts:
                 PARTS[part](campaign)
-            found = campaign.outcomes.load(), campaign.races.load(), campaign.lives.load()
+            found = campaign.found()
+    except BadInput as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code.number
     except (ClusterFailed, CampaignFailed) as error:
         sys.stderr.write(f"{error}\n")
         return 1

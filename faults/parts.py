@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 
+from contract.code_version import code_version
 from faults import kills
 from faults.attempts import PUBLISHER, TRAINER, Program
 from faults.campaign import plan, run
@@ -15,7 +16,7 @@ from faults.kills import Life
 from faults.kinds import KINDS
 from faults.outcome import Outcome
 from faults.races import Race, race
-from faults.records import Records
+from faults.records import Origin, Records
 from faults.servers import Kept, Server, server
 from faults.victim import get_to_know
 from tests.cluster.binaries import binaries
@@ -40,19 +41,28 @@ class Campaign:
     _servers: dict[Kept, Server] = field(default_factory=dict)
 
     @cached_property
+    def origin(self) -> Origin:
+        """Of all that it finds."""
+        return Origin(self.seed, code_version())
+
+    @cached_property
     def outcomes(self) -> Records[Outcome]:
         """Of single faults."""
-        return Records(self.records / "outcomes.jsonl", Outcome)
+        return Records(self.records / "outcomes.jsonl", Outcome, self.origin)
 
     @cached_property
     def races(self) -> Records[Race]:
         """Of both stores."""
-        return Records(self.records / "races.jsonl", Race)
+        return Records(self.records / "races.jsonl", Race, self.origin)
 
     @cached_property
     def lives(self) -> Records[Life]:
         """Of trainers that were killed."""
-        return Records(self.records / "lives.jsonl", Life)
+        return Records(self.records / "lives.jsonl", Life, self.origin)
+
+    def found(self) -> tuple[list[Outcome], list[Race], list[Life]]:
+        """So far. Raises BadInput for the records of another campaign."""
+        return self.outcomes.load(), self.races.load(), self.lives.load()
 
     @property
     def kills(self) -> int:

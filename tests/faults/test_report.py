@@ -10,7 +10,6 @@ from faults.kills import Life
 from faults.kinds import KINDS
 from faults.outcome import Outcome
 from faults.races import Race
-from faults.records import Records
 from faults.report import figures, write_tables
 
 GOOD = Outcome(
@@ -76,14 +75,3 @@ def test_tables_take_the_place_of_those_before(tmp_path: Path):
     assert "Seed 7." in text
     assert "| stalled | 1 | 1 | store-failed 1, signal 9 1 |" in text
     assert all(f"| {kind.name} |" in text for kind in KINDS)
-
-
-def test_records_come_back_as_they_were(tmp_path: Path):
-    records = Records(tmp_path / "new" / "outcomes.jsonl", Outcome)
-    assert records.load() == []
-    for outcome in (GOOD, replace(GOOD, codes=[None, -9, 0])):
-        records.add(outcome)
-    assert records.load() == [GOOD, replace(GOOD, codes=[None, -9, 0])]
-    lives = Records(tmp_path / "lives.jsonl", Life)
-    lives.add(LIFE)
-    assert lives.load() == [LIFE]

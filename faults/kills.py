@@ -28,7 +28,7 @@ _OUTERMOST = " in <module>"
 _KILLS_A_LIFE = 5
 _SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM)
 _PROGRAM = "import sys; from faults.kills import train; train(sys.argv[1])"
-_SETTINGS = {"HYPER_EPOCHS": "2", "HYPER_BATCH_SIZE": "4"}
+SETTINGS = {"HYPER_EPOCHS": "2", "HYPER_BATCH_SIZE": "4"}
 
 _ACTIVITIES = {
     "put_artifacts": "publish",
@@ -92,7 +92,7 @@ def live(cells: Path, seed: int, alone: Worth, number: int) -> Life:
     try:
         for moment in sorted(rng.sample(_MOMENTS, _KILLS_A_LIFE), key=_MOMENTS.index):
             delay = rng.uniform(0, moment.seconds)
-            if (activity := _killed(folder, moment.event, delay, rng.choice(_SIGNALS))) is not None:
+            if (activity := killed(folder, moment.event, delay, rng.choice(_SIGNALS))) is not None:
                 kills[activity] = kills.get(activity, 0) + 1
         return Life(number, kills, difference(finished(folder), alone))
     except (Lost, Corrupt) as error:
@@ -112,10 +112,16 @@ def finished(folder: Path, *, anew: bool = False) -> Worth:
     return worth_of(objects)
 
 
-def _killed(folder: Path, event: str, delay: float, number: signal.Signals) -> str | None:
-    """What it was doing when the signal ended it; None when it reached its end, after SIGTERM or before."""
+def killed(folder: Path, event: str, delay: float, number: signal.Signals) -> str | None:
+    """What it was doing when the signal ended it; None when it reached its end, after SIGTERM or before.
+
+    Raises Lost when it ended otherwise.
+    """
     with _trainer(folder, anew=event == _STARTS) as process:
-        if not any(line.split()[1:2] == [event] for line in process.stdout or ()):
+        if (words := _words_without(event, process)) is not None:
+            process.communicate()
+            if process.returncode != OK.number:
+                raise Lost(f"ended with {process.returncode} before {event}: {words}")
             return None
         time.sleep(delay)
         activity = _activity(process, _stack(folder))
@@ -124,6 +130,16 @@ def _killed(folder: Path, event: str, delay: float, number: signal.Signals) -> s
     if process.returncode not in (OK.number, PREEMPTED.number, -number):
         raise Lost(f"{number.name} in {activity} ended it with {process.returncode}")
     return None if process.returncode == OK.number else activity
+
+
+def _words_without(event: str, process: "subprocess.Popen[str] | Fork") -> str | None:
+    """All that it said to its end; None as soon as the event is among it."""
+    words = []
+    for line in process.stdout or ():
+        if line.split()[1:2] == [event]:
+            return None
+        words.append(line)
+    return "".join(words)
 
 
 def _activity(process: "subprocess.Popen[str] | Fork", stack: Path) -> str:
@@ -139,7 +155,7 @@ def _activity(process: "subprocess.Popen[str] | Fork", stack: Path) -> str:
 def _trainer(folder: Path, *, anew: bool) -> Iterator["subprocess.Popen[str] | Fork"]:
     """A trainer at work, which is not let live for ever: a new process, or a fork that has no imports to do."""
     command = [sys.executable, "-c", _PROGRAM, str(_stack(folder))]
-    environ = environment(str(folder)) | _SETTINGS
+    environ = environment(str(folder)) | SETTINGS
     with (
         subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)  # noqa: S603
         if anew

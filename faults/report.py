@@ -35,6 +35,7 @@ def figures(outcomes: Sequence[Outcome], races: Sequence[Race], lives: Sequence[
         total = sum(life.total for life in lives)
         yield _figure("kills", total, ">= 30")
         yield _figure("kills_recovered", sum(life.total for life in lives if not life.wrong), f"== {total}")
+        yield _figure("killed_cells_gone_wrong", sum(bool(life.wrong) for life in lives))
 
 
 def _figure(name: str, value: int, goal: str = "== 0") -> Figure:

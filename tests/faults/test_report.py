@@ -59,7 +59,12 @@ def test_a_fault_that_hit_nothing_does_not_count():
 def test_races_and_kills_have_figures():
     found = values(GOOD)
     assert (found["races_with_one_winner_folder"], found["races_read_otherwise_folder"]) == (99, 2)
-    assert (found["kills"], found["kills_recovered"]) == (6, 3)
+    assert (found["kills"], found["kills_recovered"], found["killed_cells_gone_wrong"]) == (6, 3, 1)
+
+
+def test_a_cell_that_went_wrong_before_its_first_kill_shows():
+    unkilled = Life(0, kills={}, wrong="ended with 1 before model-ready")
+    assert "FIGURE killed_cells_gone_wrong 1 1 1 goal == 0" in map(str, figures([], [], [LIFE, unkilled]))
 
 
 def test_tables_take_the_place_of_those_before(tmp_path: Path):

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from contract.exits import EXIT_CODES, OK
+from contract.exits import EXIT_CODES
 
 _KILLED, _TERMINATED = -9, -15
 """Ends by a signal, before the program has a word on it or without one."""
@@ -41,9 +41,3 @@ class Outcome:
         """Exit codes that no page explains."""
         known = (*EXIT_CODES, _KILLED, _TERMINATED)
         return [code for code in self.codes if code is not None and code not in known]
-
-    @property
-    def is_good(self) -> bool:
-        """Nothing was lost, corrupt or done twice, and each attempt ended as it may."""
-        wrong = (self.lost, self.corrupt, self.published_twice, self.hung, self.undocumented, self.left_over)
-        return self.codes[-1] == OK.number and not any(wrong)

@@ -1,7 +1,7 @@
 """The parts of a campaign. Each does what its records lack, and begins nothing when the time is over."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -11,14 +11,14 @@ from pathlib import Path
 from contract.code_version import code_version
 from faults import kills
 from faults.attempts import PUBLISHER, TRAINER, Program
-from faults.campaign import plan, run
+from faults.campaign import Injection, plan, run
 from faults.kills import Life
 from faults.kinds import KINDS
 from faults.outcome import Outcome
 from faults.races import Race, race
 from faults.records import Origin, Records
 from faults.servers import Kept, Server, server
-from faults.victim import get_to_know
+from faults.victim import Victim, get_to_know
 from tests.cluster.binaries import binaries
 
 FAULTS = {PUBLISHER: 22 * len(KINDS), TRAINER: 5 * len(KINDS)}
@@ -120,13 +120,24 @@ def torment_trainers(campaign: Campaign) -> None:
 
 
 def _torment(campaign: Campaign, program: Program, lanes: int) -> None:
-    met = {outcome.number for outcome in campaign.outcomes.load() if outcome.program == program.name}
-    if len(met) == FAULTS[program] or campaign.seconds_left < 0:
+    if took_place(program, campaign.outcomes.load()) >= FAULTS[program] or campaign.seconds_left < 0:
         return
     victim = get_to_know(program, campaign.server(Kept.ALONE))
-    waiting = [fault for fault in plan(victim, campaign.seed, FAULTS[program]) if fault.number not in met]
-    servers = {kept: campaign.server(kept) for kept in {fault.kind.kept for fault in waiting}}
-    run(victim, servers, waiting, lanes, campaign.seconds_left, campaign.outcomes.add)
+    while (waiting := lacking(victim, campaign.seed, campaign.outcomes.load())) and campaign.seconds_left > 0:
+        servers = {kept: campaign.server(kept) for kept in {fault.kind.kept for fault in waiting}}
+        run(victim, servers, waiting, lanes, campaign.seconds_left, campaign.outcomes.add)
+
+
+def took_place(program: Program, outcomes: Sequence[Outcome]) -> int:
+    """How many faults hit the program."""
+    return sum(outcome.met > 0 for outcome in outcomes if outcome.program == program.name)
+
+
+def lacking(victim: Victim, seed: int, outcomes: Sequence[Outcome]) -> list[Injection]:
+    """What is still to be done of the plan, which is longer by one fault for each that hit nothing."""
+    done = {outcome.number for outcome in outcomes if outcome.program == victim.program.name}
+    length = len(done) + FAULTS[victim.program] - took_place(victim.program, outcomes)
+    return [fault for fault in plan(victim, seed, length) if fault.number not in done]
 
 
 PARTS: dict[str, Callable[[Campaign], None]] = {

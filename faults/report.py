@@ -17,8 +17,8 @@ _BEGIN, _END = "<!-- tables: make faults -->\n", "<!-- end of tables -->\n"
 
 def figures(outcomes: Sequence[Outcome], races: Sequence[Race], lives: Sequence[Life]) -> Iterator[Figure]:
     """A part that was not run has none."""
-    met = [outcome for outcome in outcomes if outcome.met]
-    if met:
+    if outcomes:
+        met = [outcome for outcome in outcomes if outcome.met]
         yield _figure("faults_injected", len(met), ">= 500")
         yield _figure("kinds_of_faults", len({outcome.kind for outcome in met}), ">= 15")
         yield _figure("results_lost", sum(bool(outcome.lost) for outcome in outcomes))

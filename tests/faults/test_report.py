@@ -47,8 +47,7 @@ def values(*outcomes: Outcome) -> dict[str, float]:
 def test_what_goes_wrong_shows_in_its_figure_and_in_no_other(changes: dict[str, object], name: str):
     bad = replace(GOOD, **changes)
     before, after = values(GOOD, GOOD), values(GOOD, bad)
-    assert GOOD.is_good
-    assert not bad.is_good
+    assert before[name] == 0
     assert {figure for figure in after if before[figure] != after[figure]} == {name}
 
 
@@ -65,6 +64,11 @@ def test_races_and_kills_have_figures():
 def test_a_cell_that_went_wrong_before_its_first_kill_shows():
     unkilled = Life(0, kills={}, wrong="ended with 1 before model-ready")
     assert "FIGURE killed_cells_gone_wrong 1 1 1 goal == 0" in map(str, figures([], [], [LIFE, unkilled]))
+
+
+def test_what_goes_wrong_without_a_fault_shows_too():
+    missed = replace(GOOD, met=0, lost="no result")
+    assert "FIGURE results_lost 1 1 1 goal == 0" in map(str, figures([missed], [], []))
 
 
 def test_tables_take_the_place_of_those_before(tmp_path: Path):

@@ -1,6 +1,5 @@
 """Many processes publish under one key at the same moment, key after key: who won, and what does everybody read?"""
 
-import multiprocessing
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,9 +9,9 @@ from multiprocessing.synchronize import Barrier
 
 from contract.keys import result_key
 from contract.opening import open_store
+from faults.attempts import FORKS
 from faults.failure import CampaignFailed
 
-_FORKS = multiprocessing.get_context("forkserver")
 _START_SECONDS = 120.0
 
 
@@ -41,10 +40,10 @@ class Run:
 def race(store: str, uri: str, environment: Mapping[str, str], keys: int = 100, racers: int = 50) -> Race:
     """Processes that start each key together. Raises CampaignFailed when one of them is gone."""
     names = [result_key("race", f"{number:016x}") for number in range(keys)]
-    barrier = _FORKS.Barrier(racers)
-    pipes = [_FORKS.Pipe(duplex=False) for _ in range(racers)]
+    barrier = FORKS.Barrier(racers)
+    pipes = [FORKS.Pipe(duplex=False) for _ in range(racers)]
     processes = [
-        _FORKS.Process(target=_race, args=(number, uri, dict(environment), names, barrier, sending), daemon=True)
+        FORKS.Process(target=_race, args=(number, uri, dict(environment), names, barrier, sending), daemon=True)
         for number, (_, sending) in enumerate(pipes)
     ]
     for process, (_, sending) in zip(processes, pipes, strict=True):

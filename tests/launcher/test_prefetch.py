@@ -223,7 +223,14 @@ def test_ctrl_c_ends_the_copying_too(tmp_path: Path):
         hub = {"HF_ENDPOINT": f"http://127.0.0.1:{silent.getsockname()[1]}", "NO_PROXY": "*"}
         with (
             clean_environment(hub),
-            subprocess.Popen(started, env=dict(os.environ), stderr=subprocess.PIPE, text=True) as process,
+            subprocess.Popen(
+                started,
+                env=dict(os.environ),
+                stderr=subprocess.PIPE,
+                text=True,
+                # A shell starts its background jobs, such as a run of these tests, with SIGINT ignored.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            ) as process,
         ):
             silent.settimeout(300)
             with silent.accept()[0]:

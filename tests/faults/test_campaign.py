@@ -1,8 +1,9 @@
 """A fault of every kind against a publisher on a real MinIO: the short form of `make faults`."""
 
-import time
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,11 +21,6 @@ from tests.cluster.minio import Minio
 SEED = 20261125
 
 pytestmark = pytest.mark.timeout(600, func_only=True)
-
-
-def hang_for_ever() -> int:
-    time.sleep(600)
-    return 0
 
 
 @pytest.fixture(scope="module")
@@ -92,11 +88,12 @@ def test_after_an_error_nothing_more_begins_and_what_was_found_is_kept(victim: V
     assert_good(found[0])
 
 
+@pytest.mark.usefixtures("victim")
 def test_an_attempt_that_hangs_says_where(minio: Minio):
-    hanging = Program("hanging", hang_for_ever, (), deadline_seconds=3)
+    hanging = Program("hanging", partial(signal.sigwait, [signal.SIGUSR2]), (), deadline_seconds=10)
     ended = attempt(hanging, Place(server_of(minio), "hanging/"))
     assert ended.code is None
-    assert "in hang_for_ever" in ended.words
+    assert "in _run" in ended.words
 
 
 def test_checkpoints_of_an_attempt_that_was_killed_after_it_had_published_go_with_the_next(

@@ -4,7 +4,7 @@
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
@@ -82,7 +82,9 @@ def job_manifest(task: Task, run: str, options: JobOptions, template: Template) 
         "labels": merged(metadata, "labels", labels | _queue_labels(options)),
         "annotations": merged(metadata, "annotations", _annotations(task, parse(options.image))),
     }
-    return template | {"metadata": metadata | named, "spec": _job_spec(template["spec"], labels, task, options)}
+    spec = job_spec(template["spec"], labels, options, _pod_spec(template["spec"]["template"]["spec"], task, options))
+    suspended = {"suspend": True} if options.queue else {}  # its queue starts it
+    return template | {"metadata": metadata | named, "spec": spec | suspended}
 
 
 def job_name(run: str, cell: Cell) -> str:
@@ -145,31 +147,33 @@ def _annotations(task: Task, image: Reference) -> dict[str, str]:
     return {FINGERPRINT_ANNOTATION: task.fingerprint()} | ({IMAGE_ANNOTATION: image.tagged} if image.tagged else {})
 
 
-def _job_spec(spec: Content, labels: Content, task: Task, options: JobOptions) -> Content:
-    pod = spec["template"]
-    metadata = pod.get("metadata") or {}
+def job_spec(spec: Content, labels: Content, options: JobOptions, pod: Content) -> Content:
+    """`spec` with the deadlines and attempts of the options; its pods have these labels, and `pod` for their own."""
+    template = spec["template"]
+    metadata = template.get("metadata") or {}
     return spec | {
         "backoffLimit": options.attempts - 1,
         "activeDeadlineSeconds": options.job_deadline_seconds,
-        **({"suspend": True} if options.queue else {}),  # its queue starts it
-        "template": pod
-        | {
-            "metadata": metadata | {"labels": merged(metadata, "labels", labels)},
-            "spec": _pod_spec(pod["spec"], task, options),
-        },
+        "template": template | {"metadata": metadata | {"labels": merged(metadata, "labels", labels)}, "spec": pod},
+    }
+
+
+def pod_spec(
+    pod: Content, options: JobOptions, selector: Mapping[str, str], filled: Callable[[Content], Content]
+) -> Content:
+    """`pod` on nodes with the labels of the selector; `filled` makes its container from that of the template."""
+    pull_secrets = [{"name": name} for name in options.image_pull_secrets]
+    return pod | {
+        "activeDeadlineSeconds": options.deadline_seconds,
+        "nodeSelector": selector,
+        **extended(pod, "imagePullSecrets", pull_secrets),
+        "containers": [filled(each) if each["name"] == CONTAINER else each for each in pod["containers"]],
     }
 
 
 def _pod_spec(pod: Content, task: Task, options: JobOptions) -> Content:
-    pull_secrets = [{"name": name} for name in options.image_pull_secrets]
-    return pod | {
-        "activeDeadlineSeconds": options.deadline_seconds,
-        "nodeSelector": node_selector(pod, options, task.cell.model),
-        **extended(pod, "imagePullSecrets", pull_secrets),
-        "containers": [
-            _container(each, task, options) if each["name"] == CONTAINER else each for each in pod["containers"]
-        ],
-    }
+    selector = node_selector(pod, options, task.cell.model)
+    return pod_spec(pod, options, selector, lambda container: _container(container, task, options))
 
 
 def amounts(options: JobOptions, model: str | None) -> dict[str, str]:

@@ -14,7 +14,6 @@ from launcher.command_line.job_options import JobOptions
 from launcher.command_line.reference import parse
 from launcher.jobs.manifest import (
     CELL_LABEL,
-    CONTAINER,
     FINGERPRINT_ANNOTATION,
     OWNER_LABEL,
     RUN_LABEL,
@@ -23,7 +22,9 @@ from launcher.jobs.manifest import (
     amounts,
     environment,
     extended,
+    job_spec,
     merged,
+    pod_spec,
 )
 
 RUN = "prefetch.inputs"
@@ -48,7 +49,9 @@ def prefetch_job(order: Prefetch, options: JobOptions, template: Template) -> Co
         "labels": merged(metadata, "labels", labels),
         "annotations": merged(metadata, "annotations", {FINGERPRINT_ANNOTATION: order.digest}),
     }
-    return template | {"metadata": metadata | named, "spec": _job_spec(template["spec"], labels, order, options)}
+    spec = template["spec"]
+    pod = _pod_spec(spec["template"]["spec"], order, options)
+    return template | {"metadata": metadata | named, "spec": job_spec(spec, labels, options, pod)}
 
 
 def prefetch_name(order: Prefetch, owner: str) -> str:
@@ -61,30 +64,12 @@ def _labels(order: Prefetch, owner: str) -> dict[str, str]:
     return {"app.kubernetes.io/instance": RUN, RUN_LABEL: RUN, CELL_LABEL: order.input, OWNER_LABEL: owner} | _COMPONENT
 
 
-def _job_spec(spec: Content, labels: Content, order: Prefetch, options: JobOptions) -> Content:
-    pod = spec["template"]
-    metadata = pod.get("metadata") or {}
-    return spec | {
-        "backoffLimit": options.attempts - 1,
-        "activeDeadlineSeconds": options.job_deadline_seconds,
-        "template": pod
-        | {
-            "metadata": metadata | {"labels": merged(metadata, "labels", labels)},
-            "spec": _pod_spec(pod["spec"], order, options),
-        },
-    }
-
-
 def _pod_spec(pod: Content, order: Prefetch, options: JobOptions) -> Content:
-    return _without(_OF_CELLS_PODS, pod) | {
-        "activeDeadlineSeconds": options.deadline_seconds,
-        "nodeSelector": _without_gpus(pod.get("nodeSelector")),
-        "tolerations": [each for each in pod.get("tolerations") or () if not _is_of_gpus(each.get("key", ""))],
-        **extended(pod, "imagePullSecrets", [{"name": name} for name in options.image_pull_secrets]),
-        "containers": [
-            _container(each, order, options) if each["name"] == CONTAINER else each for each in pod["containers"]
-        ],
+    anywhere = _without(_OF_CELLS_PODS, pod) | {
+        "tolerations": [each for each in pod.get("tolerations") or () if not _is_of_gpus(each.get("key", ""))]
     }
+    selector = _without_gpus(pod.get("nodeSelector"))
+    return pod_spec(anywhere, options, selector, lambda container: _container(container, order, options))
 
 
 def _container(container: Content, order: Prefetch, options: JobOptions) -> Content:

@@ -1,12 +1,8 @@
 """`prefetch`: copy the weights and the corpus of a grid to where its cells reach them without a hub."""
 
 import argparse
-import json
-import sys
 from collections.abc import Sequence
 from typing import Any
-
-import yaml
 
 from contract.exits import INCOMPLETE, OK, BadInput, ExitCode
 from contract.inputs import in_bucket
@@ -14,9 +10,10 @@ from contract.opening import open_store
 from contract.prefetch import Prefetch
 from contract.store import Store
 from launcher.command_line import request
-from launcher.command_line.settings import JobSettings, LauncherSettings, cluster_settings, job_options
+from launcher.command_line.job_options import JobOptions
+from launcher.command_line.settings import LauncherSettings, cluster_settings, job_options
 from launcher.command_line.talk import out, print_json, say
-from launcher.jobs.manifest import load_template
+from launcher.jobs.manifest import Template, load_template
 from launcher.jobs.prefetch_job import prefetch_job
 from launcher.prefetch.on_cluster import make_jobs, watch
 from launcher.prefetch.on_machine import carry_out
@@ -24,6 +21,8 @@ from launcher.prefetch.orders import Ended, orders_of, settings_of
 from launcher.servers.cluster import Cluster
 from launcher.show.words import counted
 from launcher.submit.image import ask_registry
+from launcher.verbs.cluster.dry_runs import print_manifests
+from launcher.verbs.cluster.making import with_image
 
 
 def prefetch(args: argparse.Namespace, settings: LauncherSettings, store: Store) -> ExitCode:
@@ -50,16 +49,14 @@ def _place(args: argparse.Namespace, store: Store, *, unsafe: bool) -> str:
 
 
 def _by_jobs(args: argparse.Namespace, orders: Sequence[Prefetch]) -> list[Ended]:
-    options = _job_options(args, orders)
-    template = load_template(options.template)
-    pinned = options.model_copy(update={"image": ask_registry(options.image)})
+    options, template = _job_options(args, orders)
     cluster = Cluster(cluster_settings(vars(args)))
-    make_jobs(cluster, orders, pinned, template)
+    make_jobs(cluster, orders, options, template)
     return watch(cluster, orders, args.timeout)
 
 
-def _job_options(args: argparse.Namespace, orders: Sequence[Prefetch]) -> JobSettings:
-    """Raises BadInput for a folder that pods would not share."""
+def _job_options(args: argparse.Namespace, orders: Sequence[Prefetch]) -> tuple[JobOptions, Template]:
+    """With the image by its digest. Raises BadInput for a folder that pods would not share."""
     options = job_options(vars(args))
     folder = next((path for path in _folders(orders) if options.template is None), None)
     if folder is not None:
@@ -67,7 +64,8 @@ def _job_options(args: argparse.Namespace, orders: Sequence[Prefetch]) -> JobSet
             f"{folder} would be a folder inside each pod; give --to s3://bucket/prefix, or a --template that mounts a "
             "volume there, or run on this machine with --backend local"
         )
-    return options
+    template = load_template(options.template)
+    return with_image(options, ask_registry(options.image)), template
 
 
 def _folders(orders: Sequence[Prefetch]) -> list[str]:
@@ -80,14 +78,8 @@ def _dry_run(args: argparse.Namespace, orders: Sequence[Prefetch], *, on_cluster
         for order in orders:
             out(f"copy  {order.input}  from {order.source} to {order.place}/{order.input}")
         return OK
-    options = _job_options(args, orders)
-    template = load_template(options.template)
-    pinned = options.model_copy(update={"image": ask_registry(options.image)})
-    jobs = [prefetch_job(order, pinned, template) for order in orders]
-    if args.json:
-        out(json.dumps({"apiVersion": "v1", "kind": "List", "items": jobs}, indent=1))
-    else:
-        yaml.safe_dump_all(jobs, sys.stdout, sort_keys=False)
+    options, template = _job_options(args, orders)
+    print_manifests("json" if args.json else "yaml", [prefetch_job(order, options, template) for order in orders])
     return OK
 
 

@@ -37,7 +37,7 @@ Manifests = list[dict[str, Any]]
 def dry_run(args: argparse.Namespace, store: Store) -> ExitCode:
     """Print the Jobs."""
     _, manifests = _rehearsed(args, store)
-    _print_manifests("json" if args.json else args.output or "yaml", manifests)
+    print_manifests("json" if args.json else args.output or "yaml", manifests)
     return OK
 
 
@@ -99,7 +99,8 @@ def _look(args: argparse.Namespace, options: JobOptions, store: Store) -> _Seen:
         return _Seen(asked.run, steps, price, ask_registry(options.image))
 
 
-def _print_manifests(form: str, manifests: Manifests) -> None:
+def print_manifests(form: str, manifests: Manifests) -> None:
+    """As names, as one JSON list, or as YAML."""
     match form:
         case "name":
             for each in manifests:

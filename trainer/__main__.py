@@ -2,15 +2,12 @@
 
 import argparse
 import sys
-import textwrap
-from typing import Literal, get_args, get_origin
-
-from pydantic.fields import FieldInfo
 
 from contract import __version__
 from contract.code_version import code_version
 from contract.exits import EXIT_CODES, INCOMPLETE
 from contract.task import env_name, setting_fields
+from trainer.setting_help import setting_help
 
 
 def main() -> int:
@@ -32,19 +29,9 @@ def main() -> int:
 
 
 def _environment_help() -> str:
-    settings = [_setting_help(env_name(*path), field) for path, field in setting_fields().items()]
+    settings = [setting_help(env_name(*path), field) for path, field in setting_fields().items()]
     codes = [f"  {c.number:3}  {c.name:20} {c.meaning}" for c in EXIT_CODES.values() if c is not INCOMPLETE]
     return "\n".join(["environment:", *settings, "", "exit codes:", *codes])
-
-
-def _setting_help(name: str, field: FieldInfo) -> str:
-    """One setting: its name, its default, what it means and, of a closed set, its values."""
-    default = "unset" if field.default is None else str(field.default)
-    column = f"  {name:34} {'required' if field.is_required() else default:16} "
-    values = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
-    choices = f"One of {', '.join(values)}." if len(values) > 1 else ""
-    words = " ".join(filter(None, [field.description, choices]))
-    return textwrap.fill(column + words, width=120, subsequent_indent=" " * len(column)).rstrip()
 
 
 if __name__ == "__main__":

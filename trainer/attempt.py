@@ -4,7 +4,6 @@ Everything that can be refused cheaply is refused here, before the training stac
 """
 
 import gc
-import logging
 import os
 import sys
 import warnings
@@ -24,6 +23,7 @@ from trainer.data import Dataset, load
 from trainer.failures import Termination, exit_code_of, named
 from trainer.inputs import bring
 from trainer.journal import Journal
+from trainer.libraries import prepare_libraries
 from trainer.provenance import new_attempt, provenance, threads_for
 from trainer.publish import publish_failure, traceback_tail
 from trainer.settings import task_from_environment
@@ -126,24 +126,13 @@ def _announce(dataset: Dataset, journal: Journal) -> None:
 
 
 def _prepare_environment(threads: int) -> None:
-    """What the libraries read while they are imported: a quiet log, one process, one GPU, the task's own precision."""
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", category=FutureWarning)
+    """What the libraries read while they are imported: one process, one GPU, the task's own precision."""
+    prepare_libraries(threads)
     warnings.filterwarnings("ignore", message="CUDA initialization")  # trainer/machine.py says it, in one line
     for name in [name for name in os.environ if name in _OF_A_PROCESS_GROUP or name.startswith("ACCELERATE_")]:
         del os.environ[name]
-    os.environ |= {
-        "OMP_NUM_THREADS": str(threads),
-        "TOKENIZERS_PARALLELISM": "false",
-        "TRANSFORMERS_VERBOSITY": "error",
-        "BITSANDBYTES_NOWELCOME": "1",
-        # bitsandbytes would load the compiler for functions that stand in for its library; nothing here is compiled.
-        "TORCHDYNAMO_DISABLE": "1",
-        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-        "HF_HUB_DISABLE_TELEMETRY": "1",
-        # The cell trains on one GPU; with more in sight Trainer would replicate the model over all of them.
-        "CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0],
-    }
+    # The cell trains on one GPU; with more in sight Trainer would replicate the model over all of them.
+    os.environ["CUDA_VISIBLE_DEVICES"] = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
 
 
 @contextmanager

@@ -1,11 +1,9 @@
 """`python -m trainer.prefetch`: copy the input that the environment asks for, and end as contract/exits.py says."""
 
 import argparse
-import logging
 import os
 import signal
 import sys
-import textwrap
 from types import FrameType
 
 from contract.exits import OK, PREEMPTED, UNEXPECTED, ExitCode
@@ -14,16 +12,9 @@ from contract.processors import processors
 from contract.redact import redacted
 from contract.task import env_name
 from trainer.failures import exit_code_of, named
+from trainer.libraries import prepare_libraries
 from trainer.publish import traceback_tail
-
-_QUIET = {
-    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-    "HF_HUB_DISABLE_TELEMETRY": "1",
-    "HF_HUB_VERBOSITY": "error",
-    "TRANSFORMERS_VERBOSITY": "error",
-    "BITSANDBYTES_NOWELCOME": "1",
-}
-"""What the libraries read while they are imported."""
+from trainer.setting_help import setting_help
 
 
 def main() -> int:
@@ -36,9 +27,8 @@ def main() -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     ).parse_args()
     signal.signal(signal.SIGTERM, _stop)
-    # torch would count the processors of the node, also where the container may use fewer.
-    os.environ |= _QUIET | {"OMP_NUM_THREADS": str(processors())}
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    prepare_libraries(processors())
+    os.environ["HF_HUB_VERBOSITY"] = "error"  # its refusals are told in a line of ours
     try:
         order = Prefetch.from_env(os.environ)
 
@@ -66,12 +56,8 @@ def _stop(_signal: int, _frame: FrameType | None) -> None:
 
 
 def _environment_help() -> str:
-    lines = ["environment:"]
-    for name, field in Prefetch.model_fields.items():
-        column = f"  {env_name('prefetch', name):34} {'required' if field.is_required() else str(field.default):16} "
-        words = " ".join((field.description or "").split())
-        lines.append(textwrap.fill(column + words, width=120, subsequent_indent=" " * len(column)))
-    return "\n".join(lines)
+    settings = [setting_help(env_name("prefetch", name), field) for name, field in Prefetch.model_fields.items()]
+    return "\n".join(["environment:", *settings])
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ A name is a model's, or CORPUS. A copy keeps the identity of its source, so that
 wherever its weights come from.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +16,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from contract.digest import file_digest
-from contract.exits import BadInput
+from contract.exits import BadInput, SourceUnavailable, StoreFailed
 from contract.explain import one_line
 from contract.folder import DirStore
 from contract.keys import is_inside
@@ -74,6 +76,17 @@ def in_bucket(place: str) -> bool:
 def open_place(place: str, setting: str, *, unsafe: bool = False) -> Store:
     """`setting` is what errors call it, `unsafe` is open_store's. Raises BadInput for what is no place."""
     return open_store(place, unsafe=unsafe, setting=setting) if in_bucket(place) else DirStore(Path(place), setting)
+
+
+@contextmanager
+def source_errors() -> Iterator[None]:
+    """Raises SourceUnavailable where a bucket of inputs does not answer: it need not be the one of the results."""
+    try:
+        yield
+    except BadInput:  # a bucket that is set up wrongly is a failure of the store too
+        raise
+    except StoreFailed as error:
+        raise SourceUnavailable(str(error)) from error
 
 
 def find_copy(place: Reader, name: str, record: str = RECORD) -> Copy | None:

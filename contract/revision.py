@@ -14,8 +14,8 @@ from typing import TypeVar
 
 from contract.cell import MODELS
 from contract.digest import file_digest
-from contract.exits import BadInput, SourceUnavailable, StoreFailed
-from contract.inputs import PREFETCH, RECORD, Copy, find_copy, in_bucket, open_place
+from contract.exits import BadInput, StoreFailed
+from contract.inputs import PREFETCH, RECORD, Copy, find_copy, in_bucket, open_place, source_errors
 from contract.task import Data, Model, Task
 
 DATASET_HUB_ID = "google-research-datasets/go_emotions"
@@ -96,31 +96,24 @@ def weights_revision(model: Model, name: str) -> str:
 
 def weights_copy(place: str, name: str) -> Copy:
     """The model's copy in a bucket. Raises BadInput where there is none, SourceUnavailable."""
-    _refuse_absent([(place, name)])
-    return _found(place, name, "MODEL_WEIGHTS")
+    copy = _copy_in_bucket(place, name, "MODEL_WEIGHTS")
+    if copy is None:
+        raise _no_weights([f"{place}/{name}"])
+    return copy
 
 
 def corpus_copy(place: str) -> Copy:
     """The copy in a bucket; its name ends the place. Raises BadInput where there is none, SourceUnavailable."""
     where, _, name = place.rstrip("/").rpartition("/")
-    return _found(where, name, "DATA_SOURCE")
-
-
-def _found(place: str, name: str, setting: str) -> Copy:
-    copy = _copy_in_bucket(place, name, setting)
+    copy = _copy_in_bucket(where, name, "DATA_SOURCE")
     if copy is None:
-        raise BadInput(f"no whole copy at {place}/{name}: fill it with {PREFETCH}, or mend {setting}")
+        raise BadInput(f"no whole copy at {where}/{name}: fill it with {PREFETCH}, or mend DATA_SOURCE")
     return copy
 
 
 def _copy_in_bucket(place: str, name: str, setting: str) -> Copy | None:
-    """Raises SourceUnavailable where the bucket does not answer: it need not be the one of the results."""
-    try:
+    with source_errors():
         return find_copy(open_place(place, setting), name)
-    except BadInput:  # a bucket that is set up wrongly is a failure of the store too
-        raise
-    except StoreFailed as error:
-        raise SourceUnavailable(str(error)) from error
 
 
 def _kept_revision(folder: Path) -> str | None:
@@ -159,8 +152,12 @@ def _refuse_absent(places: Iterable[tuple[str, str]]) -> None:
     """Places and names, all at once: whoever lacks the weights of one model often lacks several."""
     absent = [f"{place}/{name}" for place, name in places if not _is_there(place, name)]
     if absent:
-        remedy = f"MODEL_WEIGHTS must hold one folder per model name, as {PREFETCH} makes it"
-        raise BadInput(f"no weights at {', '.join(absent)}: {remedy}")
+        raise _no_weights(absent)
+
+
+def _no_weights(places: Sequence[str]) -> BadInput:
+    remedy = f"MODEL_WEIGHTS must hold one folder per model name, as {PREFETCH} makes it"
+    return BadInput(f"no weights at {', '.join(places)}: {remedy}")
 
 
 def _is_there(place: str, name: str) -> bool:

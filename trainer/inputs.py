@@ -8,8 +8,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from contract.digest import cache_folder
-from contract.exits import BadInput, SourceUnavailable, StoreFailed
-from contract.inputs import PREFETCH, RECORD, CopiedFile, Copy, find_copy, in_bucket, is_whole, open_place
+from contract.exits import BadInput, StoreFailed
+from contract.inputs import (
+    PREFETCH,
+    RECORD,
+    CopiedFile,
+    Copy,
+    find_copy,
+    in_bucket,
+    is_whole,
+    open_place,
+    source_errors,
+)
 from contract.revision import corpus_copy, weights_copy
 from contract.store import Store
 from contract.task import Data, Model, Task
@@ -27,12 +37,8 @@ def bring(task: Task, journal: Journal) -> Task:
     `journal` hears of a copy in four bits that cannot be had, which a cell can do without. Raises BadInput for a copy
     that is not there or damaged, SourceUnavailable when it cannot be had now, LocalDiskFailed when it does not fit.
     """
-    try:
+    with source_errors():
         return task.model_copy(update={"model": _brought_model(task, journal), "data": _brought_data(task)})
-    except BadInput:  # a store that is set up wrongly is that too
-        raise
-    except StoreFailed as error:
-        raise SourceUnavailable(str(error)) from error
 
 
 def _brought_model(task: Task, journal: Journal) -> Model:
@@ -97,14 +103,22 @@ def _alone(home: Path) -> Iterator[None]:
 
 
 def _fetch(place: Store, name: str, copy: Copy, folder: Path) -> None:
-    folder.mkdir(parents=True)
+    if damaged := download_copy(place, name, copy, folder):
+        raise BadInput(f"{place.uri}/{name}/{damaged} is missing or damaged; {PREFETCH} mends it")
+
+
+def download_copy(place: Store, name: str, copy: Copy, folder: Path) -> str | None:
+    """Into the folder, up to the first file that the place has not whole, which is returned; None when all are there.
+
+    Raises LocalDiskFailed, StoreFailed.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
     check_space(folder, copy.bytes, f"{place.uri}/{name}")
-    for file, wanted in copy.files.items():
-        if not download_whole(place, f"{name}/{file}", folder / file, wanted):
-            raise BadInput(f"{place.uri}/{name}/{file} is missing or damaged; {PREFETCH} mends it")
+    files = copy.files.items()
+    return next((file for file, wanted in files if not _is_got(place, f"{name}/{file}", folder / file, wanted)), None)
 
 
-def download_whole(place: Store, key: str, path: Path, wanted: CopiedFile) -> bool:
+def _is_got(place: Store, key: str, path: Path, wanted: CopiedFile) -> bool:
     """Whether the place has these very bytes, which are at `path` then. Raises StoreFailed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     for _ in range(_READS):
@@ -113,12 +127,6 @@ def download_whole(place: Store, key: str, path: Path, wanted: CopiedFile) -> bo
         if is_whole(path, wanted):
             return True
     return False
-
-
-def is_whole_at(place: Store, name: str, copy: Copy, folder: Path) -> bool:
-    """Whether the place has the whole copy under this name; `folder` has it then too. Raises LocalDiskFailed."""
-    check_space(folder.parent, copy.bytes, f"{place.uri}/{name}")
-    return all(download_whole(place, f"{name}/{file}", folder / file, wanted) for file, wanted in copy.files.items())
 
 
 def check_space(folder: Path, needed_bytes: int, what: str) -> None:

@@ -11,7 +11,7 @@ from contract.prefetch import Prefetch
 from contract.store import Store
 from contract.task import Model, Results, Task
 from trainer import four_bit
-from trainer.inputs import is_whole_at
+from trainer.inputs import download_copy
 
 
 def add_four_bit(order: Prefetch, revision: str, place: Store, folder: Path, tell: Callable[[str], None]) -> None:
@@ -39,7 +39,7 @@ def _is_there(place: Store, name: str, folder: Path) -> bool:
         copy = Copy.model_validate_json(data)
     except ValidationError:
         return False
-    return is_whole_at(place, name, copy, folder)
+    return download_copy(place, name, copy, folder) is None
 
 
 def _any_cell(order: Prefetch, revision: str, folder: Path) -> Task:

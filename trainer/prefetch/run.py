@@ -16,7 +16,7 @@ from contract.inputs import CORPUS, RECORD, CopiedFile, Copy, find_copy, open_pl
 from contract.prefetch import Prefetch
 from contract.store import Store
 from trainer.corpus import rows_in
-from trainer.inputs import check_space, is_whole_at
+from trainer.inputs import check_space, download_copy
 from trainer.prefetch.four_bit import add_four_bit
 from trainer.prefetch.source import Source, SourceFile, open_source
 from trainer.weights import check_folder
@@ -33,7 +33,7 @@ def prefetch(order: Prefetch) -> None:
     there = find_copy(place, order.input)
     with TemporaryDirectory(prefix="prefetch-") as name:
         folder = Path(name) / order.input
-        if there is None or not is_whole_at(place, order.input, there, folder):
+        if there is None or download_copy(place, order.input, there, folder):
             there = _copied_anew(order, place, there, folder)
         if order.four_bit and order.input != CORPUS:
             add_four_bit(order, there.revision, place, folder, say)

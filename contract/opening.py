@@ -33,7 +33,8 @@ def open_store(uri: str, tries: int | None = None, *, unsafe: bool = False, sett
                 "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_ENDPOINT_URL"
             )
         case "s3" if parts.netloc and not parts.query and not parts.fragment:
-            from contract.s3 import TRIES, S3Store
+            from contract.s3 import S3Store
+            from contract.s3_client import TRIES
 
             return S3Store(parts.netloc, parts.path.strip("/"), tries or TRIES, unsafe=unsafe, setting=setting)
         case _:

@@ -1,18 +1,15 @@
 """A bucket as the results store: whatever speaks S3 and honours conditional writes.
 
 Endpoint, region, credentials and CA are boto3's standard settings: `AWS_ENDPOINT_URL`, `AWS_DEFAULT_REGION`,
-`AWS_PROFILE`, `AWS_ROLE_ARN` with `AWS_WEB_IDENTITY_TOKEN_FILE`, `AWS_CA_BUNDLE`, ... Why requests are repeated as they
-are: docs/decisions/0016-object-store.md.
+`AWS_PROFILE`, `AWS_ROLE_ARN` with `AWS_WEB_IDENTITY_TOKEN_FILE`, `AWS_CA_BUNDLE`, ... How often a request is repeated:
+contract/s3_client.py.
 """
 
 import base64
 import hashlib
 import io
-import logging
-import random
 import re
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,25 +19,17 @@ from uuid import uuid4
 
 from contract.digest import file_digest
 from contract.exits import BadInput, StoreFailed
+from contract.s3_client import PART_BYTES, TRIES, connect, in_parts, pause
 from contract.s3_errors import CONDITIONAL_WRITES, Misconfigured, code_of, is_mistake, reason
 from contract.store import Entry
 
-_CONNECTIONS = 64
-"""One GET of a small object costs its latency: 64 at a time are 20 times as many a second as one."""
-_CONNECT_SECONDS, _READ_SECONDS = 5, 30
-TRIES = 10
-"""Of a request. Their pauses outlast a restart of the store; with every timeout a request ends within seven minutes."""
 _READS = 5
 """Of what was cut or changed on its way, which botocore does not ask for again."""
 _CONFLICTS = 8
-_PART_BYTES = 16 * 2**20
-"""What is larger goes in parts, each of which is repeated by itself."""
 
 _HELD = {"PreconditionFailed", "412"}
 _ABSENT = {"NoSuchKey", "404"}
 _CONFLICT = {"ConditionalRequestConflict", "OperationAborted", "409"}
-_SPOILT = {"BadDigest", "IncompleteBody", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch"}
-"""The store's words for bytes that did not arrive as they were sent."""
 _SHA256 = "sha256"
 _MD5 = re.compile(r"[0-9a-f]{32}")
 
@@ -104,13 +93,13 @@ class S3Store:
             if answer is not None:
                 # An answer that was lost and asked for again reads like a lost race; the bytes tell.
                 return answer or self.get(key) == data
-            _pause(attempt)
+            pause(attempt)
         raise StoreFailed(f"cannot write {self.uri}/{key}: {_CONFLICTS} times somebody else was writing it")
 
     def put(self, key: str, data: bytes) -> None:
         """Write over what was there."""
         with self._translated("write", key):
-            if len(data) > _PART_BYTES:
+            if len(data) > PART_BYTES:
                 self._put_in_parts(key, io.BytesIO(data), _sha256(data).hex())
             else:
                 self._put_whole(key, data)
@@ -128,7 +117,7 @@ class S3Store:
 
         with self._translated("read", key):
             try:
-                self._client.download_file(self._bucket, self._prefix + key, str(path), Config=_in_parts())
+                self._client.download_file(self._bucket, self._prefix + key, str(path), Config=in_parts())
             except ClientError as error:
                 if code_of(error) in _ABSENT:
                     return False
@@ -154,7 +143,7 @@ class S3Store:
                     if is_whole or data == before:
                         return data
                     before = data
-                _pause(attempt)
+                pause(attempt)
         raise StoreFailed(f"cannot read {self.uri}/{key}: {_READS} times its bytes were cut or changed on their way")
 
     def list(self, prefix: str) -> Iterator[str]:
@@ -235,7 +224,7 @@ class S3Store:
                 stream,
                 **self._at(key),
                 ExtraArgs={"ChecksumAlgorithm": "SHA256", "Metadata": metadata},
-                Config=_in_parts(),
+                Config=in_parts(),
             )
         except ClientError as error:
             # Where the answer to its completion was lost, the upload is no more when it is completed again.
@@ -273,51 +262,12 @@ class S3Store:
         from botocore.exceptions import BotoCoreError
 
         try:
-            return _connect(tries)
+            return connect(tries)
         except (BotoCoreError, OSError, ValueError) as error:  # a setting that boto3 cannot read, a program not there
             raise self._misconfigured(error) from error
 
     def _misconfigured(self, error: BaseException) -> Misconfigured:
         return Misconfigured(f"{self._setting}={self.uri}: {reason(error)}")
-
-
-def _connect(tries: int) -> Any:
-    """A client of boto3, which reads its settings itself."""
-    import boto3
-    import botocore.session
-    from botocore.config import Config
-
-    # What it warns of, with a traceback and on stderr, is the cause of an error that says it in a line.
-    logging.getLogger("botocore.credentials").setLevel(logging.ERROR)
-    session = botocore.session.get_session()
-    # As the AWS CLI does it: botocore's own reading of each key's date takes most of a listing's time.
-    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=str)
-    config = Config(
-        connect_timeout=_CONNECT_SECONDS,
-        read_timeout=_READ_SECONDS,
-        max_pool_connections=_CONNECTIONS,
-        retries={"mode": "adaptive", "total_max_attempts": tries},
-        response_checksum_validation="when_required",  # ours is of all parts together, and of any store
-    )
-    client = boto3.Session(botocore_session=session).client("s3", config=config)
-    client.meta.events.register("needs-retry.s3", _pause_if_spoilt(tries))
-    return client
-
-
-def _in_parts() -> Any:
-    from boto3.s3.transfer import TransferConfig
-
-    return TransferConfig(multipart_threshold=_PART_BYTES, multipart_chunksize=_PART_BYTES, use_threads=False)
-
-
-def _pause_if_spoilt(tries: int) -> Callable[..., float | None]:
-    """What botocore asks after each answer: seconds until the request is repeated, None to leave it at that."""
-
-    def pause(response: tuple[Any, Mapping[str, Any]] | None, attempts: int, **_: Any) -> float | None:
-        code = response[1].get("Error", {}).get("Code") if response else None
-        return _seconds(attempts) if code in _SPOILT and attempts < tries else None
-
-    return pause
 
 
 def _broken_off() -> tuple[type[Exception], ...]:
@@ -334,15 +284,6 @@ def _is_whole(data: bytes, answer: Mapping[str, Any]) -> bool:
         return bool(stated == _sha256(data).hex())
     etag = answer["ETag"].strip('"')
     return _MD5.fullmatch(etag) is None or etag == hashlib.md5(data, usedforsecurity=False).hexdigest()
-
-
-def _pause(attempt: int) -> None:
-    time.sleep(_seconds(attempt))
-
-
-def _seconds(attempt: int) -> float:
-    """Drawn from a range that doubles with each attempt, so that racers come apart."""
-    return random.uniform(0, 0.05 * 2**attempt)  # noqa: S311
 
 
 def _sha256(data: bytes) -> bytes:

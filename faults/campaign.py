@@ -12,9 +12,10 @@ from uuid import uuid4
 from contract.exits import OK
 from contract.keys import RESULTS
 from faults.attempts import Ended, Place, Program, attempt
-from faults.kinds import KINDS, Kind, Scene
+from faults.kinds import KINDS, Kind
 from faults.outcome import Outcome
 from faults.proxy import Aim, proxy_of
+from faults.scene import Scene
 from faults.servers import Kept, Server
 from faults.victim import Victim
 from faults.worth import Corrupt, Lost, Worth, difference, left_over, worth_of

@@ -18,8 +18,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from contract.exits import OK, OUT_OF_MEMORY
 from contract.opening import open_store
 from faults.attempts import Ended
-from faults.kinds import KINDS, Scene
+from faults.kinds import KINDS
 from faults.proxy import Aim, Exchange, Proxy, Spoil, Target, pass_on, proxy_of
+from faults.scene import Scene
 from faults.servers import Server, server_of
 from tests.cluster.minio import Minio
 

@@ -92,7 +92,7 @@ ROOTLESS = ["unshare", "--user"] if os.geteuid() == 0 else []
 
 @pytest.mark.skipif(
     bool(ROOTLESS) and subprocess.run([*ROOTLESS, "true"], capture_output=True).returncode != 0,
-    reason="this machine lets root not be anybody else",
+    reason="needs user namespaces to be somebody else: allow them (sysctl), or run it as an ordinary user",
 )
 @pytest.mark.parametrize(("module", "remedy"), [("image", "sudo make base-image"), ("tests.node", "sudo make e2e")])
 def test_what_needs_root_says_so(tmp_path: Path, module: str, remedy: str):

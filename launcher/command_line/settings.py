@@ -51,6 +51,10 @@ class LauncherSettings(BaseSettings):
     """How to start a trainer; the training stack may live in another environment than the launcher. `.prefetch` after
     it starts a prefetch."""
 
+    def on_cluster(self, asked: Backend | None) -> bool:
+        """Whether cells are Jobs; `asked` is the command line's backend."""
+        return (asked or self.backend) == "kubernetes"
+
     def trainer(self) -> list[str]:
         """`trainer_command` as words. Raises BadInput when there is no such program."""
         name = env_name("launcher", "trainer_command")

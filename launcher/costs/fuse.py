@@ -33,6 +33,11 @@ def too_dear(price: Price, fuse: FuseSettings, given: Mapping[str, Any]) -> str 
     )
 
 
+def too_many_or_dear(price: Price, fuse: FuseSettings, given: Mapping[str, Any]) -> str | None:
+    """Either, of a plan whose cells become Jobs."""
+    return too_many(len(price.cells), fuse, given) or too_dear(price, fuse, given)
+
+
 _WAY_OUT = "choose some with --only, or raise it"
 
 

@@ -37,9 +37,11 @@ _STORE_TRIES = 1
 def doctor(args: argparse.Namespace, settings: LauncherSettings) -> ExitCode:
     """Tell each check as it is done. Raises BadInput only for options and settings that are no values at all."""
     uri = args.results_uri or settings.results_uri
-    on_cluster = (args.backend or settings.backend) == "kubernetes"
     checks = []
-    for check in _of_cluster(vars(args), settings, uri) if on_cluster else _of_machine(settings, uri):
+    of_backend = (
+        _of_cluster(vars(args), settings, uri) if settings.on_cluster(args.backend) else _of_machine(settings, uri)
+    )
+    for check in of_backend:
         checks.append(check)
         if not args.json:
             out(f"{check.verdict:<12}  {check.name}: {check.detail}")

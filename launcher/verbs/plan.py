@@ -12,7 +12,7 @@ from launcher.cells.plan import plan as plan_steps
 from launcher.command_line import request
 from launcher.command_line.settings import LauncherSettings, PriceSettings, fuse_settings, price_settings
 from launcher.command_line.talk import out, print_json
-from launcher.costs.fuse import too_dear, too_many
+from launcher.costs.fuse import too_dear, too_many_or_dear
 from launcher.costs.places import Places, cluster_places, on_this_machine
 from launcher.costs.price import Price, price_plan
 from launcher.show.plans import plan_document, plan_text
@@ -39,7 +39,7 @@ def _places(
     args: argparse.Namespace, settings: LauncherSettings, prices: PriceSettings, steps: Sequence[Step]
 ) -> Places:
     """Where the cells would run. A cluster is asked only if there is something to run, and nobody says what it has."""
-    if _is_on_cluster(args, settings):
+    if settings.on_cluster(args.backend):
         return cluster_places(vars(args), prices, steps)
     if prices.gpus is not None:
         return Places("gpu", prices.gpus)
@@ -47,13 +47,8 @@ def _places(
 
 
 def _blown_fuse(args: argparse.Namespace, settings: LauncherSettings, price: Price) -> str | None:
-    fuse = fuse_settings(vars(args))
-    many = too_many(len(price.cells), fuse, vars(args)) if _is_on_cluster(args, settings) else None
-    return many or too_dear(price, fuse, vars(args))
-
-
-def _is_on_cluster(args: argparse.Namespace, settings: LauncherSettings) -> bool:
-    return (args.backend or settings.backend) == "kubernetes"
+    blown = too_many_or_dear if settings.on_cluster(args.backend) else too_dear
+    return blown(price, fuse_settings(vars(args)), vars(args))
 
 
 def _other_run(asked: request.Request, store: Store) -> str | None:

@@ -27,7 +27,7 @@ from launcher.verbs.cluster.making import with_image
 
 def prefetch(args: argparse.Namespace, settings: LauncherSettings, store: Store) -> ExitCode:
     """Copy what the chosen cells need; 3 where not all of it is there in the end."""
-    on_cluster = (args.backend or settings.backend) == "kubernetes"
+    on_cluster = settings.on_cluster(args.backend)
     if args.timeout is not None and not on_cluster:
         raise BadInput("--timeout ends the waiting for Jobs; local copies end with their prefetch (Ctrl-C)")
     tasks = request.choose(request.grid_of(args).tasks(store.uri), args.only)

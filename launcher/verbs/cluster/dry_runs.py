@@ -18,7 +18,7 @@ from launcher.command_line import request
 from launcher.command_line.job_options import JobOptions
 from launcher.command_line.settings import ClusterSettings, fuse_settings, job_options, price_settings
 from launcher.command_line.talk import out, print_json, say
-from launcher.costs.fuse import refuse, too_dear, too_many
+from launcher.costs.fuse import refuse, too_many_or_dear
 from launcher.costs.places import on_cluster
 from launcher.costs.price import Price, price_of, price_plan
 from launcher.estimates.estimate import Estimator
@@ -67,7 +67,7 @@ def _rehearsed(args: argparse.Namespace, store: Store) -> tuple[str, Manifests]:
     options, fuse = job_options(vars(args)), fuse_settings(vars(args))
     template = load_template(options.template)
     seen = _look(args, options, store)
-    refuse(too_many(len(seen.price.cells), fuse, vars(args)) or too_dear(seen.price, fuse, vars(args)))
+    refuse(too_many_or_dear(seen.price, fuse, vars(args)))
     pinned = with_image(options, seen.image)
     held = hold_back(seen.steps, pinned, template) if args.canary else Holds()
     now = [step.task for step in seen.steps if step.runs and step.task.cell.id not in held.canary_of]

@@ -24,7 +24,7 @@ from launcher.command_line.settings import (
     price_settings,
 )
 from launcher.command_line.talk import confirmed, say
-from launcher.costs.fuse import refuse, too_dear, too_many
+from launcher.costs.fuse import refuse, too_many_or_dear
 from launcher.costs.places import cluster_places
 from launcher.costs.price import Price, price_plan
 from launcher.costs.review import keep_expectation
@@ -57,7 +57,7 @@ def submit(args: argparse.Namespace, store: Store) -> ExitCode:
     store.check_writable()
     offer = _offer(args, store, settings, prices)
     _tell(offer)
-    refuse(too_many(len(offer.price.cells), fuse, vars(args)) or too_dear(offer.price, fuse, vars(args)))
+    refuse(too_many_or_dear(offer.price, fuse, vars(args)))
     if offer.cluster is None or not offer.submission.to_run:
         print_jobs(args, offer.submission.run.name, settings.namespace, [])
     elif not args.yes and not _agreed(args, len(offer.price.cells), settings.namespace):

@@ -128,8 +128,8 @@ def _under_the_fault(
     with proxy_of(place.server.minio.endpoint, injection.aim, spoil) as proxy:
         scene.proxy = proxy
         ended = attempt(program, place, proxy.endpoint, scene.begins)
-        later = scene.close()
-    return ended, (proxy.spoiled + later) if injection.kind.shows(ended) else 0
+        scene.close()
+    return ended, scene.faults if injection.kind.shows(ended) else 0
 
 
 def _judged(objects: Mapping[str, bytes], expected: Worth) -> tuple[str | None, str | None]:

@@ -95,14 +95,8 @@ class Exchange:
         self._handler.close_connection = True
 
 
-Spoil = Callable[[Exchange], bool]
-"""Does to a request what the fault does, and says whether it took place."""
-
-
-def leave(exchange: Exchange) -> bool:
-    """No fault."""
-    pass_on(exchange)
-    return False
+Spoil = Callable[[Exchange], object]
+"""Does to a request what the fault does."""
 
 
 def pass_on(exchange: Exchange) -> None:
@@ -123,14 +117,13 @@ class Aim:
 
 
 class Proxy:
-    """`requests` are the targets so far, `spoiled` counts those that met the fault.
+    """`requests` are the targets so far.
 
     `failures` are errors of its own. That a client goes away in the middle is none: killing it is what this is for.
     """
 
-    def __init__(self, endpoint: str, aim: Aim | None = None, spoil: Spoil = leave) -> None:
+    def __init__(self, endpoint: str, aim: Aim | None = None, spoil: Spoil = pass_on) -> None:
         self.requests: list[Target] = []
-        self.spoiled = 0
         self.failures: list[Exception] = []
         self._behind = urlsplit(endpoint).netloc
         self._aim = aim
@@ -162,11 +155,10 @@ class Proxy:
         self._server.server_close()
 
     def _meet(self, exchange: Exchange, target: Target) -> None:
-        if not self._is_aimed_at(target):
+        if self._is_aimed_at(target):
+            self._spoil(exchange)
+        else:
             pass_on(exchange)
-        elif self._spoil(exchange):
-            with self._lock:
-                self.spoiled += 1
 
     def _is_aimed_at(self, target: Target) -> bool:
         with self._lock:
@@ -217,7 +209,7 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def proxy_of(endpoint: str, aim: Aim | None = None, spoil: Spoil = leave) -> Iterator[Proxy]:
+def proxy_of(endpoint: str, aim: Aim | None = None, spoil: Spoil = pass_on) -> Iterator[Proxy]:
     """A proxy for the length of a `with` block, which ends with the first of its own errors."""
     proxy = Proxy(endpoint, aim, spoil)
     try:

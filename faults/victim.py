@@ -11,7 +11,7 @@ from contract.keys import CHECKPOINTS
 from contract.task import Train
 from faults.attempts import Place, Program, attempt
 from faults.failure import CampaignFailed
-from faults.proxy import Aim, Exchange, Target, leave, pass_on, proxy_of
+from faults.proxy import Aim, Exchange, Target, pass_on, proxy_of
 from faults.servers import Server
 from faults.worth import Worth, worth_of
 from tests.cluster.failure import tail
@@ -63,13 +63,11 @@ def _watched(
     server.put_all(place.prefix, found)
     processes: list[psutil.Process] = []
 
-    def kill(exchange: Exchange) -> bool:
+    def kill(exchange: Exchange) -> None:
         pass_on(exchange)
         processes[0].kill()
-        return True
 
-    aim, spoil = (_FIRST_MANIFEST, kill) if killed else (None, leave)
-    with proxy_of(server.minio.endpoint, aim, spoil) as proxy:
+    with proxy_of(server.minio.endpoint, _FIRST_MANIFEST if killed else None, kill) as proxy:
         ended = attempt(program, place, proxy.endpoint, processes.append)
     if ended.code != OK.number and not killed:
         raise CampaignFailed(f"{program.name} ended with {ended.code} undisturbed:\n{tail(ended.words)}")

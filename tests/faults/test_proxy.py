@@ -44,16 +44,16 @@ def spoiled(server: Server, spoil: Spoil, aim: Aim) -> Iterator[tuple[Any, Proxy
 
 
 @contextmanager
-def faulty(server: Server, kind: str, aim: Aim, program: psutil.Process | None = None) -> Iterator[tuple[Any, Proxy]]:
-    """The same with a fault of this kind."""
+def faulty(server: Server, kind: str, aim: Aim, program: psutil.Process | None = None) -> Iterator[tuple[Any, Scene]]:
+    """The same with a fault of this kind, which has taken place or not when the block has ended."""
     (act,) = [each.act for each in KINDS if each.name == kind]
     scene = Scene(server, random.Random(0), race=lambda: None)
     if program is not None:
         scene.begins(program)
     with spoiled(server, partial(scene.play, act), aim) as (client, proxy):
         scene.proxy = proxy
-        yield client, proxy
-        proxy.spoiled += scene.close()
+        yield client, scene
+        scene.close()
 
 
 def put(client: Any, server: Server, **condition: str) -> Any:
@@ -77,14 +77,14 @@ def stored(server: Server) -> Iterator[Callable[[], list[dict[str, Any]]]]:
 
 
 def test_only_the_requests_that_were_aimed_at_meet_the_fault(server: Server):
-    with faulty(server, "500 InternalError", Aim(GET, nth=1, times=2)) as (client, proxy):
+    with faulty(server, "500 InternalError", Aim(GET, nth=1, times=2)) as (client, scene):
         put(client, server)
         assert get(client, server) == DATA
         for _ in range(2):
             with pytest.raises(ClientError, match="InternalError"):
                 get(client, server)
         assert get(client, server) == DATA
-        assert (proxy.spoiled, proxy.requests) == (2, [PUT, GET, GET, GET, GET])
+    assert (scene.faults, scene.proxy.requests) == (2, [PUT, GET, GET, GET, GET])
 
 
 @pytest.mark.parametrize(
@@ -103,29 +103,29 @@ def test_only_the_requests_that_were_aimed_at_meet_the_fault(server: Server):
 def test_a_spoiled_put(
     server: Server, stored: Callable[[], list[dict[str, Any]]], kind: str, error: type[Exception], is_stored: bool
 ):
-    with faulty(server, kind, Aim(PUT, nth=0)) as (client, proxy), pytest.raises(error):
+    with faulty(server, kind, Aim(PUT, nth=0)) as (client, scene), pytest.raises(error):
         put(client, server)
-    assert proxy.spoiled == 1
+    assert scene.faults == 1
     assert len(stored()) == is_stored
 
 
 @pytest.mark.parametrize("kind", ["reset during GET", "body cut short", "bit flipped in a GET"])
 def test_a_spoiled_get_is_never_taken_for_whole(server: Server, kind: str):
     put(server.client, server)
-    with faulty(server, kind, Aim(GET, nth=0)) as (client, proxy):
+    with faulty(server, kind, Aim(GET, nth=0)) as (client, scene):
         with pytest.raises(BotoCoreError):
             get(client, server)
-        assert proxy.spoiled == 1
         assert get(client, server) == DATA
+    assert scene.faults == 1
 
 
 def test_an_answer_that_breaks_off_in_its_body_is_asked_for_again(server: Server, monkeypatch: pytest.MonkeyPatch):
     """An answer that says no has its body read by botocore itself, which lets the error of its HTTP library through."""
-    with faulty(server, "reset during GET", Aim(GET, nth=0)) as (_, proxy):
-        for name, value in {**server.minio.environment(), "AWS_ENDPOINT_URL_S3": proxy.endpoint}.items():
+    with faulty(server, "reset during GET", Aim(GET, nth=0)) as (_, scene):
+        for name, value in {**server.minio.environment(), "AWS_ENDPOINT_URL_S3": scene.proxy.endpoint}.items():
             monkeypatch.setenv(name, value)
         assert open_store(f"s3://{server.bucket}/prefix", tries=1).get("results/cell/absent.json") is None
-        assert proxy.requests == [GET, GET]
+        assert scene.proxy.requests == [GET, GET]
 
 
 def test_the_wrong_clock_is_what_the_store_complains_of(server: Server):
@@ -137,7 +137,7 @@ def test_the_wrong_clock_is_what_the_store_complains_of(server: Server):
 
 
 def test_an_error_in_a_fault_is_not_taken_for_the_fault(server: Server):
-    def mistaken(_: Exchange) -> bool:
+    def mistaken(_: Exchange) -> None:
         raise KeyError("a mistake in the campaign")
 
     def meet() -> None:
@@ -152,9 +152,9 @@ def test_an_error_in_a_fault_is_not_taken_for_the_fault(server: Server):
 def test_a_fault_that_comes_after_the_end_of_its_process_does_not_count(server: Server, kind: str):
     gone = psutil.Popen(["true"])
     gone.wait()
-    with faulty(server, kind, Aim(PUT, nth=0), gone) as (client, proxy), suppress(BotoCoreError):
+    with faulty(server, kind, Aim(PUT, nth=0), gone) as (client, scene), suppress(BotoCoreError):
         put(client, server)
-    assert (proxy.requests, proxy.spoiled) == ([PUT], 0)
+    assert (scene.proxy.requests, scene.faults) == ([PUT], 0)
 
 
 def test_a_scene_ends_after_what_is_under_way(server: Server):

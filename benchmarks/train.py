@@ -20,7 +20,7 @@ import transformers
 from benchmarks import stock
 from benchmarks.figures import Figure, alternately, name_comments, ratios
 from benchmarks.measured import Measured, run
-from benchmarks.steps import BF16, ENGINES, WARM_UP_STEPS, Clock, scored, steppers
+from benchmarks.steps import BF16, ENGINES, WARM_UP_STEPS, Clock, loaders, scored
 from contract.cell import MODELS
 from contract.folder import DirStore
 from contract.keys import RESULTS
@@ -90,7 +90,8 @@ def steps_of(shape: str) -> Callable[[Options], Iterator[Figure]]:
             write_checkpoint(
                 "qwen2", comments_for_tokenizers(), Path(folder), num_key_value_heads=2, **_QWEN_LIKE[shape]
             )
-            contenders = steppers(Checkpoint(folder), MODELS["qwen2.5"], [TOKENS] * 4 * options.steps)
+            load = loaders(Checkpoint(folder), MODELS["qwen2.5"], [TOKENS] * 4 * options.steps)
+            contenders = {name: load[name]() for name in ("stock", *ENGINES)}
         seconds = alternately(contenders, options.repeat)
         yield Figure(f"steps_{shape}_fast_to_stock", ratios(seconds["stock"], seconds["fast"]), ">= 2.5")
         yield Figure(f"steps_{shape}_fast_to_reference", ratios(seconds["reference"], seconds["fast"]))

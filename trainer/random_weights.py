@@ -60,7 +60,7 @@ def write_checkpoint(family: Family, comments: Iterable[str], folder: Path, **sh
 
 def _config(family: Family, tokenizer: PreTrainedTokenizerBase, shape: dict[str, int]) -> PreTrainedConfig:
     special = {name: getattr(tokenizer, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
-    return AutoConfig.for_model(**_SHAPES[family] | shape, vocab_size=len(tokenizer), **special)
+    return AutoConfig.for_model(**{"vocab_size": len(tokenizer)} | special | _SHAPES[family] | shape)
 
 
 def _train_tokenizer(family: Family, comments: list[str]) -> PreTrainedTokenizerBase:

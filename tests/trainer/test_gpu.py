@@ -1,4 +1,4 @@
-"""What of the fast engine only a GPU can show: graphs replayed for each shape give what eager passes give."""
+"""What of the fast engine only a GPU can show: fused layers and graphs for few shapes give what PEFT's passes give."""
 
 from dataclasses import replace
 
@@ -8,6 +8,7 @@ import transformers
 
 from contract.cell import MODELS
 from contract.result import Evaluation
+from contract.task import Train
 from tests.factories import metrics, task
 from trainer.data import load
 from trainer.encode import encode
@@ -61,12 +62,13 @@ def work(model: str) -> Work:
 
 
 @pytest.mark.parametrize("model", sorted(MODELS.keys() - {"minilm"}))
-def test_graphs_and_padding_stay_close_to_eager_passes_from_the_same_state(model: str):
+def test_fused_layers_graphs_and_padding_stay_close_to_eager_passes_from_the_same_state(model: str):
     one, other = work(model), work(model)
     shortcuts = choose(other.model, BF16, "auto").shortcuts
     assert shortcuts.graphs
     trainings = []
-    for given, how in ((one, replace(shortcuts, graphs=False, multiple=1)), (other, shortcuts)):
+    plain = replace(shortcuts, graphs=False, fused=False, stream_dropout=False, multiple=1)
+    for given, how in ((one, plain), (other, shortcuts)):
         stream = Stream(0)
         lighten(given.model, BF16, how, stream)
         trainings.append(Training(given, how, stream))
@@ -84,6 +86,14 @@ def test_graphs_and_padding_stay_close_to_eager_passes_from_the_same_state(model
 
 def test_a_cell_trains_and_ends():
     given = work("qwen2.5")
-    fitted = fit(given, task().train)
-    assert fitted.last_step == fitted.planned_steps
+    fitted = fit(given, Train(engine="fast"))
+    assert 0 < fitted.last_step <= fitted.planned_steps
+    assert fitted.step_losses[-1] < fitted.step_losses[0]
+    assert given.watchers.fallbacks == []
+
+
+def test_a_cell_trains_where_memory_is_too_short_for_a_copy():
+    given = work("qwen2.5")
+    fitted = fit(given, Train(engine="fast", cached_weights="no"))
+    assert fitted.step_losses[-1] < fitted.step_losses[0]
     assert given.watchers.fallbacks == []

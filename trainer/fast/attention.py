@@ -36,7 +36,7 @@ def _attend(
     device = query.device.type
     dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else query.dtype
     comments, heads, tokens, _size = query.shape
-    kept = _kept(module, (comments, heads, tokens, key.shape[2]), dropout) if dropout else None
+    kept = _kept(module, (comments, heads, tokens, key.shape[2]), dropout, query.device) if dropout else None
     with torch.autocast(device, enabled=False):
         attended: torch.Tensor = _Attention.apply(  # type: ignore[no-untyped-call]
             query, key, value, attention_mask, kept, scaling, dtype
@@ -44,12 +44,12 @@ def _attend(
     return attended, None
 
 
-def _kept(module: torch.nn.Module, shape: tuple[int, ...], dropout: float) -> torch.Tensor | None:
+def _kept(module: torch.nn.Module, shape: tuple[int, ...], dropout: float, device: torch.device) -> torch.Tensor | None:
     """From the stream, where the module has a layer for its dropout."""
     for child in module.children():
         if isinstance(child, StreamDropout):
-            return child.mask(shape)
-    return functional.dropout(torch.ones(shape), dropout)
+            return child.mask(shape, device)
+    return functional.dropout(torch.ones(shape, device=device), dropout)
 
 
 class _Attention(torch.autograd.Function):

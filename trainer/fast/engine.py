@@ -17,6 +17,7 @@ from trainer.fast.optimizer import flat_optimizer, learning_rates, separate
 from trainer.fast.passes import EagerPass, GraphedPass, Pass
 from trainer.fast.prediction import predict
 from trainer.fast.randomness import Stream
+from trainer.fast.rotary import share_halves
 from trainer.fast.shortcuts import Shortcuts, lighten
 from trainer.snapshot import OPTIMIZER, WEIGHTS, Snapshot
 from trainer.work import Fitted, Progress, Work, headline, steps_between_evaluations, trainable, write_weights
@@ -148,5 +149,5 @@ class Training:
 
 
 def _passes(work: Work, shortcuts: Shortcuts) -> Pass:
-    eager = EagerPass(work.model, work.precision)
+    eager = EagerPass(work.model, work.precision, share_halves(work.model))
     return GraphedPass(eager, work.watchers.on_fallback) if shortcuts.graphs else eager

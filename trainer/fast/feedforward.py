@@ -107,7 +107,7 @@ class _Gated(torch.autograd.Function):
 
 def fuse_feedforward(model: PreTrainedModel) -> None:
     """Replace the blocks of all five families, the last one by one that computes what the head reads."""
-    activation = _activation(model)
+    activation = activation_of(model)
     if activation is None:
         return
     blocks = [block for module in list(model.modules()) if (block := _replaced(module, activation))]
@@ -115,7 +115,8 @@ def fuse_feedforward(model: PreTrainedModel) -> None:
         blocks[-1].pooling = Pooling.of(model)
 
 
-def _activation(model: PreTrainedModel) -> Activation | None:
+def activation_of(model: PreTrainedModel) -> Activation | None:
+    """The one that its configuration names; None where it is none of these."""
     names = (getattr(model.config, key, None) for key in ("hidden_activation", "hidden_act", "activation_function"))
     return next((ACTIVATIONS[name] for name in names if name in ACTIVATIONS), None)
 

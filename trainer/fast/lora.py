@@ -23,7 +23,7 @@ class LoraLinear(torch.nn.Module):
         """`x` (..., in features) -> (..., out features)."""
         a, b = self.lora_A[self.adapter].weight, self.lora_B[self.adapter].weight
         dropout = self.lora_dropout[self.adapter]
-        kept = dropout.mask(x.shape) if isinstance(dropout, StreamDropout) else None
+        kept = dropout.mask(x.shape, x.device) if isinstance(dropout, StreamDropout) else None
         with torch.autocast(x.device.type, enabled=False):
             product: torch.Tensor = _LoraProduct.apply(  # type: ignore[no-untyped-call]
                 x, a, b, kept, self.base_layer, self.scaling

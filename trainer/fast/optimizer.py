@@ -27,10 +27,29 @@ def flat_optimizer(parameters: Mapping[str, torch.nn.Parameter], hyper: Hyper) -
     ]
     match hyper.optimizer:
         case "adamw_bnb_8bit":
-            optimizer: torch.optim.Optimizer = bitsandbytes.optim.AdamW8bit(groups, lr=hyper.learning_rate)
+            optimizer: torch.optim.Optimizer = _UnhurriedAdamW8bit(groups, lr=hyper.learning_rate)
         case "adamw_torch":
             optimizer = torch.optim.AdamW(groups, lr=hyper.learning_rate)
     return optimizer
+
+
+class _UnhurriedAdamW8bit(bitsandbytes.optim.AdamW8bit):
+    """The library's own, but it does not wait for the GPU after each parameter."""
+
+    initialized: bool
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:
+        """As the library's."""
+        if not self.initialized:
+            self.check_overrides()
+            self.to_gpu()
+            self.initialized = True
+        for gindex, group in enumerate(self.param_groups):
+            for pindex, p in enumerate(group["params"]):
+                if not self.state[p]:
+                    self.init_state(group, p, gindex, pindex)
+                self.update_step(group, p, gindex, pindex)
 
 
 def _flattened(parameters: list[torch.nn.Parameter]) -> list[torch.nn.Parameter]:

@@ -7,6 +7,7 @@ import torch
 from peft import PeftModel
 
 from trainer.fast.batches import Batch
+from trainer.fast.halves import Halves
 from trainer.machine import Precision
 
 Pass = Callable[[Batch, int], torch.Tensor]
@@ -27,13 +28,16 @@ class EagerPass:
 
     model: PeftModel
     precision: Precision
+    halves: Halves
 
     def __call__(self, batch: Batch, parts: int) -> torch.Tensor:
         """See Pass."""
+        self.halves.take()
         with computing(batch.ids.device, self.precision):
             loss = self.model(input_ids=batch.ids, attention_mask=batch.mask, labels=batch.labels).loss
         loss = loss / parts
         loss.backward()
+        self.halves.deliver()
         result: torch.Tensor = loss.detach()
         return result
 

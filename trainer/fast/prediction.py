@@ -7,17 +7,20 @@ from peft import PeftModel
 
 from trainer.encode import EncodedRow, softmax
 from trainer.fast.batches import by_length, collated
+from trainer.fast.frozen import quantised_layers
 from trainer.fast.passes import computing
 from trainer.machine import Precision
 
 _TOKENS = {"cpu": 384, "cuda": 16384}
 """Of one forward pass, padding included."""
+_FEW_TOKENS = 384
+"""The same where memory is too short for dequantised weights."""
 
 
 def predict(model: PeftModel, rows: list[EncodedRow], pad_id: int, precision: Precision) -> NDArray[np.float64]:
     """Probabilities, rows x labels, in the order of the rows."""
     device = model.device
-    batches = by_length(rows, _TOKENS[device.type])
+    batches = by_length(rows, _FEW_TOKENS if quantised_layers(model) else _TOKENS[device.type])
     model.eval()
     with torch.no_grad(), computing(device, precision):
         logits = [_logits(model, [rows[i] for i in batch], pad_id) for batch in batches]

@@ -28,9 +28,9 @@ class Stream:
 
 
 class StreamDropout(torch.nn.Dropout):
-    """Dropout on a CPU from a stream; torch draws one number at a time there, at fifteen times the cost.
+    """Dropout from a stream on a CPU, where torch draws one number at a time, at fifteen times the cost.
 
-    `p` is rounded to a multiple of 2^-16.
+    There `p` is rounded to a multiple of 2^-16. On a GPU torch draws, from the seed that the stream gave it.
     """
 
     def __init__(self, p: float, stream: Stream) -> None:
@@ -39,13 +39,17 @@ class StreamDropout(torch.nn.Dropout):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """`x` with about every 1/p-th element zero and the others larger by 1/(1-p)."""
-        mask = self.mask(x.shape)
+        if x.is_cuda:
+            return super().forward(x)
+        mask = self.mask(x.shape, x.device)
         return x if mask is None else x * mask.to(x.dtype)
 
-    def mask(self, shape: tuple[int, ...]) -> torch.Tensor | None:
+    def mask(self, shape: tuple[int, ...], device: torch.device) -> torch.Tensor | None:
         """What to multiply with; nothing in evaluation."""
         if not self.training or not self.p:
             return None
+        if device.type == "cuda":
+            return super().forward(torch.ones(shape, device=device))
         dropped = min(round(self.p * _RESOLUTION), _RESOLUTION - 1)
         kept = self._stream.uniform(math.prod(shape)) >= dropped - _RESOLUTION // 2
         return kept.view(shape).float().mul_(_RESOLUTION / (_RESOLUTION - dropped))

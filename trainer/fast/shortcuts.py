@@ -8,8 +8,11 @@ from peft import PeftModel
 from trainer.fast.attention import attend_to_few_tokens
 from trainer.fast.feedforward import fuse_feedforward
 from trainer.fast.frozen import can_pack, copy_bytes, freeze, freeze_packed
+from trainer.fast.gated import fuse_gated_blocks
 from trainer.fast.lora import fuse_lora
+from trainer.fast.norms import fuse_norms
 from trainer.fast.randomness import Stream, replace_dropout
+from trainer.fast.rotary import fuse_rotary_attention
 from trainer.machine import Precision, free_memory_bytes
 
 Weights = Literal["packed", "dequantised", "quantised"]
@@ -59,14 +62,19 @@ def choose(model: PeftModel, precision: Precision, cached_weights: Wish) -> Choi
     without = []
     if weights == "quantised" and cached_weights == "auto":
         without.append("not enough free memory for dequantised weights; they are dequantised at each pass")
-    return Choice(Shortcuts(weights, not on_gpu, not on_gpu, 32 if on_gpu else 1, on_gpu), without)
+    graphs = on_gpu and weights != "quantised"
+    return Choice(Shortcuts(weights, True, True, 32 if graphs else 1, graphs), without)
 
 
 def fuse(model: PeftModel) -> None:
     """Fewer and larger operations. A layer that is still quantised stays as it is."""
     base = model.get_base_model()
     base.config.use_cache = False
-    if base.config.model_type not in _OWN_ATTENTION:
+    if base.device.type == "cuda":
+        fuse_norms(base)
+        fuse_rotary_attention(base)
+        fuse_gated_blocks(base)
+    elif base.config.model_type not in _OWN_ATTENTION:
         attend_to_few_tokens(base)
     fuse_feedforward(base)
     fuse_lora(base)
@@ -90,6 +98,8 @@ def lighten(model: PeftModel, precision: Precision, shortcuts: Shortcuts, stream
             freeze_packed(model, precision.dtype, _TOKENS)
         case "dequantised":
             freeze(model, precision.dtype)
+        case "quantised" if model.device.type == "cuda":
+            model.get_base_model().gradient_checkpointing_enable({"use_reentrant": False})
         case "quantised":
             pass
     if shortcuts.stream_dropout:

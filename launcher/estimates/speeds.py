@@ -1,7 +1,7 @@
 """How long a cell is assumed to take where nothing like it was ever measured: the committed table. Pure.
 
-No GPU was at hand when it was made. Its shapes are facts, its operations were counted, its processor was measured, and
-what it says of GPUs is assumed, with bounds as wide as that deserves: docs/decisions/0014-price.md has each source.
+Its shapes are facts, its operations were counted, its processor was measured, and what it says of GPUs was assumed
+before there was one, with bounds as wide as that deserves: docs/decisions/0014-price.md has each source.
 """
 
 from dataclasses import dataclass

@@ -28,7 +28,7 @@ ENGINES: tuple[Engine, ...] = ("reference", "fast")
 BF16 = Precision("bf16")
 LABELS = ("joy", "sadness")
 WARM_UP_STEPS = 20 if torch.cuda.is_available() else 3
-"""On a GPU the fast engine records its graphs in them, one for each length of batch."""
+"""On a GPU the fast engine records most of its graphs in them, one for each length of batch."""
 
 
 @dataclass

@@ -62,7 +62,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.train", description=__doc__)
     parser.add_argument("--part", choices=list(PARTS), action="append", help="only this one; repeat for more")
     parser.add_argument("--repeat", type=int, default=5, metavar="N", help="of each comparison (default: 5)")
-    parser.add_argument("--steps", type=int, default=16, metavar="N", help="of one timed training (default: 16)")
+    parser.add_argument(
+        "--steps",
+        type=int,
+        default=WARM_UP_STEPS + 13,
+        metavar="N",
+        help="of one timed training (default: %(default)s)",
+    )
     parser.add_argument("--epochs", type=int, default=5, metavar="N", help="of a whole cell (default: 5)")
     parser.add_argument("--without-reference", action="store_true", help="whole cells of stock and fast alone")
     parser.add_argument("--source", default=os.environ.get("GOEMOTIONS_DIR", "synthetic"), metavar="FOLDER")

@@ -62,7 +62,7 @@ class Fitted:
     step_losses: list[float]
     """Mean training loss of each optimizer step."""
     first_step_at: float
-    """time.time() when the first optimizer step of this call was done."""
+    """time.time() when the first optimizer step of this call was done; sent off, where nobody waits for a GPU."""
     resumed_from_step: int | None
 
 

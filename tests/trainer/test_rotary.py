@@ -1,17 +1,16 @@
 """Layers that the fast engine fuses on a GPU, on a CPU and beside what they take the place of."""
 
 from copy import deepcopy
-from typing import Any
+from pathlib import Path
 
 import pytest
 import torch
 import transformers
 from peft import PeftModel
-from transformers import AutoConfig, AutoModelForSequenceClassification
 
 from contract.cell import MODELS
 from contract.task import Hyper
-from trainer.fast.frozen import freeze
+from trainer.fast.frozen import freeze, quantised_layers
 from trainer.fast.gated import GatedBlock, fuse_gated_blocks
 from trainer.fast.halves import Halves
 from trainer.fast.norms import FrozenNorm, fuse_norms
@@ -121,16 +120,15 @@ def test_an_evaluation_sees_the_parameters_as_they_are(pair: tuple[PeftModel, Pe
 
 def test_dropout_before_lora_is_the_same_on_the_way_back(pair: tuple[PeftModel, PeftModel]):
     """Each target has a mask of its own, drawn once: gradients are those of the function that was computed."""
-    _, fused = pair
+    fused, dropout = deepcopy(pair[1]), 0.5
     layer = next(module for module in fused.train().modules() if isinstance(module, RotaryAttention))
-    dropout = 0.5
     for target in layer.targets:
         target.lora_dropout["default"] = torch.nn.Dropout(dropout).train()
     halves = share_halves(fused)
     halves.take()
     x = torch.randn(2, 5, layer.weight.shape[1], requires_grad=True)
     torch.manual_seed(1)
-    found = layer._project(x)
+    found = layer.project(x)
     upstream = [torch.randn_like(part) for part in found]
     torch.autograd.backward(found, upstream)
     to_x = x.grad
@@ -140,21 +138,35 @@ def test_dropout_before_lora_is_the_same_on_the_way_back(pair: tuple[PeftModel, 
     seen, _ = torch.native_dropout(rounded.expand(len(b), -1, -1), dropout, train=True)
     product = torch.nn.functional.linear(rounded, layer.weight, layer.bias).float()
     added = [low @ part.t() * layer.lora_scale for low, part in zip(seen @ a.transpose(1, 2), b, strict=True)]
-    query, key, value = torch.split(product, layer._widths, 1)
+    query, key, value = torch.split(product, layer.widths, 1)
     expected = torch.cat([query + added[0], key], 1), value + added[1]
     torch.autograd.backward(expected, [each.to(torch.float32) for each in upstream])
     for ours, theirs in zip((*found, to_x), (*expected, again.grad), strict=True):
         assert (ours - theirs).norm() / theirs.norm() < 0.02
-    for target in layer.targets:
-        target.lora_dropout["default"] = torch.nn.Identity()
 
 
-def test_layers_that_are_still_quantised_stay(tmp_path: Any):
+def test_layers_that_are_still_quantised_stay(tmp_path: Path):
     write_checkpoint("qwen2", comments_for_tokenizers(), tmp_path)
-    model = AutoModelForSequenceClassification.from_config(AutoConfig.from_pretrained(tmp_path))
-    for fuse in (fuse_rotary_attention, fuse_gated_blocks):
-        fuse(model)
+    source = Checkpoint(str(tmp_path))
+    base = load_base(source, 2, load_tokenizer(source), BF16, double_quant=True, device="cpu")
+    model = add_lora(base, MODELS["qwen2.5"], Hyper())
+    assert quantised_layers(model)
+    assert not fuse_rotary_attention(base)
+    fuse_gated_blocks(base)
     assert not any(isinstance(module, RotaryAttention | GatedBlock) for module in model.modules())
+
+
+def test_a_layer_without_lora_stays(tmp_path: Path):
+    write_checkpoint("qwen2", comments_for_tokenizers(), tmp_path)
+    source = Checkpoint(str(tmp_path))
+    base = load_base(source, 2, load_tokenizer(source), BF16, double_quant=True, device="cpu")
+    freeze(base, torch.bfloat16)
+    assert not fuse_rotary_attention(base)
+
+
+def test_a_fused_model_is_told_again(pair: tuple[PeftModel, PeftModel]):
+    """A model is fitted more than once."""
+    assert fuse_rotary_attention(pair[1].get_base_model())
 
 
 def test_no_parameters_need_no_copies():

@@ -3,13 +3,17 @@
 from typing import Any
 
 import torch
+from transformers import PreTrainedModel
 
 from trainer.fast.feedforward import Activation, activation_of
 from trainer.fast.frozen import FrozenLinear
 
 
 class GatedBlock(torch.nn.Module):
-    """`down(activation(gate(x)) * up(x))` of frozen layers."""
+    """`down(activation(gate(x)) * up(x))` of frozen layers.
+
+    Feedforward does the same for a CPU, where it keeps fp32 on the way back and leaves out tokens that nobody reads.
+    """
 
     def __init__(self, gate: FrozenLinear, up: FrozenLinear, down: FrozenLinear, activation: Activation) -> None:
         super().__init__()
@@ -22,16 +26,18 @@ class GatedBlock(torch.nn.Module):
         return computed
 
 
-def fuse_gated_blocks(model: Any) -> None:
-    """Replace those without biases."""
+def fuse_gated_blocks(model: PreTrainedModel) -> None:
+    """Replace those whose first two layers have no biases."""
     activation = activation_of(model)
+    if activation is None:
+        return
     for name, module in list(model.named_modules()):
         match dict(module.named_children()):
             case {
                 "gate_proj": FrozenLinear(bias=None) as gate,
                 "up_proj": FrozenLinear(bias=None) as up,
                 "down_proj": FrozenLinear() as down,
-            } if activation is not None:
+            }:
                 model.set_submodule(name, GatedBlock(gate, up, down, activation))
 
 

@@ -5,6 +5,7 @@ Autograd would cast each parameter by itself, cast each gradient, and add each u
 
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
+from typing import Any
 
 import torch
 
@@ -22,6 +23,7 @@ class Halves:
         device = self._parameters[0].device if self._parameters else None
         self.values = torch.zeros(ends[-1], dtype=dtype, device=device)
         self.gradients = torch.zeros_like(self.values)
+        # Tensors of two types would be added one after another.
         self._widened = torch.zeros_like(self.values, dtype=torch.float32)
 
     def take(self) -> None:
@@ -34,7 +36,7 @@ class Halves:
         if not self._parameters:
             return
         self._widened.copy_(self.gradients)
-        gradients = [p.grad for p in self._parameters if p.grad is not None]
+        gradients: list[Any] = [p.grad for p in self._parameters]
         torch._foreach_add_(gradients, self._like(self._widened))
 
     def _like(self, flat: torch.Tensor) -> list[torch.Tensor]:

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-_NAME = "RMSNorm"
+_SUFFIX = "RMSNorm"
 
 
 class FrozenNorm(torch.nn.Module):
@@ -34,5 +34,5 @@ class FrozenNorm(torch.nn.Module):
 def fuse_norms(model: torch.nn.Module) -> None:
     """Replace all that are not trained."""
     for name, module in list(model.named_modules()):
-        if type(module).__name__.endswith(_NAME) and not module.weight.requires_grad:
+        if type(module).__name__.endswith(_SUFFIX) and not module.weight.requires_grad:
             model.set_submodule(name, FrozenNorm.of(module))

@@ -1,4 +1,4 @@
-"""AdamW over one flat buffer in place of one call, and on a GPU one synchronisation, for each parameter."""
+"""AdamW over one flat buffer in place of one call for each parameter, and without waiting for a GPU."""
 
 from collections.abc import Callable, Iterable, Mapping
 
@@ -40,7 +40,7 @@ class _UnhurriedAdamW8bit(bitsandbytes.optim.AdamW8bit):
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:
-        """As the library's."""
+        """As the library's. Each parameter has a gradient, no state is paged; a stream keeps its kernels in order."""
         if not self.initialized:
             self.check_overrides()
             self.to_gpu()

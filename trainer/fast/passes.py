@@ -87,9 +87,10 @@ class GraphedPass:
         static = Batch(batch.ids.clone(), batch.mask.clone(), batch.labels.clone(), batch.tokens)
         recorded = torch.cuda.CUDAGraph()
         try:
-            self._warm_up(static, parts)
-            with torch.cuda.graph(recorded, pool=self._pool):
-                loss = self._eager(static, parts)
+            with torch.random.fork_rng(devices=[batch.ids.device]):  # or the step's masks were not those of its replay
+                self._warm_up(static, parts)
+                with torch.cuda.graph(recorded, pool=self._pool):
+                    loss = self._eager(static, parts)
         finally:
             torch._foreach_copy_(gradients, before)
         return _Graph(recorded, static, loss)

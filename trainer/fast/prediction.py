@@ -12,15 +12,13 @@ from trainer.fast.passes import computing
 from trainer.machine import Precision
 
 _TOKENS = {"cpu": 384, "cuda": 16384}
-"""Of one forward pass, padding included."""
-_FEW_TOKENS = 384
-"""The same where memory is too short for dequantised weights."""
+"""Of one forward pass, padding included. Where memory is too short for a copy of weights, a GPU is given as few."""
 
 
 def predict(model: PeftModel, rows: list[EncodedRow], pad_id: int, precision: Precision) -> NDArray[np.float64]:
     """Probabilities, rows x labels, in the order of the rows."""
     device = model.device
-    batches = by_length(rows, _FEW_TOKENS if quantised_layers(model) else _TOKENS[device.type])
+    batches = by_length(rows, _TOKENS["cpu" if quantised_layers(model) else device.type])
     model.eval()
     with torch.no_grad(), computing(device, precision):
         logits = [_logits(model, [rows[i] for i in batch], pad_id) for batch in batches]

@@ -6,11 +6,13 @@ until it is needed in another. Rounding differs from the reference's, the arithm
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any
 
 import torch
 from peft.tuners.lora import LoraLayer
 from torch.nn import functional
+from torch.nn.attention import SDPBackend
 from transformers import AttentionInterface, PreTrainedModel
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
@@ -32,9 +34,9 @@ class Lora:
 class RotaryAttention(torch.nn.Module):
     """Takes the place of a model's self-attention, whose layers and parameters keep their names."""
 
-    values: Lora | None = None
-    gradients: Lora | None = None
-    """LoRA in the compute type and where its gradients are written, in a training pass."""
+    values: Lora
+    gradients: Lora
+    """LoRA in the compute type and where its gradients are written, in a training pass; share_halves sets both."""
 
     def __init__(self, attention: Any) -> None:
         super().__init__()
@@ -45,20 +47,23 @@ class RotaryAttention(torch.nn.Module):
         self._scale: float = attention.scaling
         self._groups: int = attention.num_key_value_groups
         self._dropout: float = attention.attention_dropout
-        projections = (self.q_proj, self.k_proj, self.v_proj)
-        self.targets = [layer for layer in projections if isinstance(layer, LoraLayer)]
-        layers = [layer.base_layer if isinstance(layer, LoraLayer) else layer for layer in projections]
-        self._widths = [layer.out_features for layer in layers]
-        self._is_target = [isinstance(layer, LoraLayer) for layer in projections]
-        self.weight, self.bias = _joined(layers)
+        layers = _projections(attention)[:3]
+        self.is_target = [isinstance(layer, LoraLayer) for layer in layers]
+        self.targets = [layer for layer in layers if isinstance(layer, LoraLayer)]
+        self.widths = [_base(layer).out_features for layer in layers]
+        self.weight, self.bias = _joined([_base(layer) for layer in layers])
+        (self._adapter,) = self.targets[0].active_adapters
+        self.lora_scale: float = self.targets[0].scaling[self._adapter]
 
+    @property
     def parameters_of_lora(self) -> list[torch.nn.Parameter]:
         """A of each target, then B of each."""
-        return [
-            getattr(layer, part)[layer.active_adapters[0]].weight
-            for part in ("lora_A", "lora_B")
-            for layer in self.targets
-        ]
+        return [getattr(layer, part)[self._adapter].weight for part in ("lora_A", "lora_B") for layer in self.targets]
+
+    @property
+    def lora_dropout(self) -> float:
+        """The share of its input that LoRA does not see."""
+        return getattr(self.targets[0].lora_dropout[self._adapter], "p", 0.0) if self.training else 0.0
 
     def forward(
         self,
@@ -70,7 +75,7 @@ class RotaryAttention(torch.nn.Module):
         """As transformers' layers have it; `position_embeddings` are SignedRotary's, the mask is what to add."""
         comments, tokens, _features = hidden_states.shape
         cos, sin = (table.unsqueeze(2) for table in position_embeddings)
-        turning, value = (part.view(comments, tokens, -1, self._size) for part in self._project(hidden_states))
+        turning, value = (part.view(comments, tokens, -1, self._size) for part in self.project(hidden_states))
         shared = value.shape[2]
         if self.q_norm is not None and self.k_norm is not None:
             query, key = torch.split(turning, [turning.shape[2] - shared, shared], 2)
@@ -86,45 +91,19 @@ class RotaryAttention(torch.nn.Module):
         )
         return self.o_proj.multiply(attended.transpose(1, 2).reshape(comments, tokens, -1)), None
 
-    def _project(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """`x` (comments, tokens, features) -> queries and keys side by side in fp32, and values."""
-        parameters = self.parameters_of_lora()
-        values = self.values
-        if values is None or not torch.is_grad_enabled():
-            count = len(self.targets)
-            now = [p.detach().to(self.weight.dtype) for p in parameters]
-            values = Lora(torch.stack(now[:count]), now[count:])
+    def project(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """`x` (comments, tokens, features) -> queries and keys side by side in the type of `x`, and values."""
+        parameters = self.parameters_of_lora
+        values = self.values if torch.is_grad_enabled() else self._as_they_are(parameters)
         projected: tuple[torch.Tensor, torch.Tensor] = _Projected.apply(  # type: ignore[no-untyped-call]
             x, self, values, *parameters
         )
         return projected
 
-    @property
-    def turning(self) -> int:
-        """Features of queries and keys."""
-        return sum(self._widths[:2])
-
-    def of_targets(self, *sides: torch.Tensor) -> list[torch.Tensor]:
-        """Of queries, keys and values, tokens x features and some side by side, those of the targets."""
-        parts = [part for side in sides for part in self._apart(side)]
-        return [part for part, is_target in zip(parts, self._is_target, strict=True) if is_target]
-
-    def _apart(self, side: torch.Tensor) -> list[torch.Tensor]:
-        widths = {sum(self._widths): self._widths, self.turning: self._widths[:2]}
-        return list(torch.split(side, widths.get(side.shape[1], [side.shape[1]]), 1))
-
-    @property
-    def lora_scale(self) -> float:
-        """Of what LoRA adds."""
-        layer = self.targets[0]
-        scaling: float = layer.scaling[layer.active_adapters[0]]
-        return scaling
-
-    @property
-    def lora_dropout(self) -> float:
-        """The share of its input that LoRA does not see."""
-        layer = self.targets[0]
-        return getattr(layer.lora_dropout[layer.active_adapters[0]], "p", 0.0) if self.training else 0.0
+    def _as_they_are(self, parameters: Sequence[torch.nn.Parameter]) -> Lora:
+        """Now; copies are those of the last training pass."""
+        now = [p.detach().to(self.weight.dtype) for p in parameters]
+        return Lora(torch.stack(now[: len(self.targets)]), now[len(self.targets) :])
 
 
 class SignedRotary(torch.nn.Module):
@@ -141,28 +120,37 @@ class SignedRotary(torch.nn.Module):
         return cos, torch.cat([-sin[..., :half], sin[..., half:]], -1)
 
 
-def fuse_rotary_attention(model: PreTrainedModel) -> None:
-    """Replace the attention of every layer, or of none: they share the tables of their positions."""
+def fuse_rotary_attention(model: PreTrainedModel) -> bool:
+    """Replace the attention of every layer, or of none: they share the tables of their positions.
+
+    Returns whether the model attends by this module.
+    """
     layers = {name: module for name, module in model.named_modules() if name.endswith("self_attn")}
+    if layers and all(isinstance(layer, RotaryAttention) for layer in layers.values()):
+        return True
     tables = [name for name, _ in model.named_modules() if name.endswith("rotary_emb")]
     if len(tables) != 1 or not all(_can_be_fused(layer) for layer in layers.values()):
-        return
+        return False
     for name, layer in layers.items():
         model.set_submodule(name, RotaryAttention(layer))
     AttentionInterface.register(_NAME, sdpa_attention_forward)
     AttentionMaskInterface.register(_NAME, _bias)
     model.set_attn_implementation(_NAME)
     model.set_submodule(tables[0], SignedRotary(model.get_submodule(tables[0])))
+    return True
 
 
 def share_halves(model: torch.nn.Module) -> Halves:
-    """LoRA of all fused attention in the compute type, which each layer reads from now on when it is trained."""
-    layers = [module for module in model.modules() if isinstance(module, RotaryAttention) and module.targets]
-    parameters = [p for layer in layers for p in layer.parameters_of_lora()]
+    """LoRA of all fused attention in the compute type, which each layer reads from now on when it is trained.
+
+    Halves of the same model from before are no longer read.
+    """
+    layers = [module for module in model.modules() if isinstance(module, RotaryAttention)]
+    parameters = [p for layer in layers for p in layer.parameters_of_lora]
     halves = Halves(parameters, layers[0].weight.dtype if layers else torch.float32)
     begin = 0
     for layer in layers:
-        shapes = [p.shape for p in layer.parameters_of_lora()]
+        shapes = [p.shape for p in layer.parameters_of_lora]
         end = begin + sum(shape.numel() for shape in shapes)
         layer.values, layer.gradients = (_lora(flat[begin:end], shapes) for flat in (halves.values, halves.gradients))
         begin = end
@@ -170,23 +158,28 @@ def share_halves(model: torch.nn.Module) -> Halves:
 
 
 def _lora(flat: torch.Tensor, shapes: Sequence[torch.Size]) -> Lora:
-    parts = [
-        part.view(shape)
-        for part, shape in zip(torch.split(flat, [shape.numel() for shape in shapes]), shapes, strict=True)
-    ]
+    parts = zip(torch.split(flat, [shape.numel() for shape in shapes]), shapes, strict=True)
     count = len(shapes) // 2
     of_a = count * shapes[0].numel()
-    return Lora(flat[:of_a].view(count, *shapes[0]), parts[count:])
+    return Lora(flat[:of_a].view(count, *shapes[0]), [part.view(shape) for part, shape in parts][count:])
+
+
+def _projections(layer: torch.nn.Module) -> list[Any]:
+    return [getattr(layer, name, None) for name in ("q_proj", "k_proj", "v_proj", "o_proj")]
+
+
+def _base(layer: Any) -> Any:
+    return layer.base_layer if isinstance(layer, LoraLayer) else layer
 
 
 def _can_be_fused(layer: torch.nn.Module) -> bool:
-    projections: list[Any] = [getattr(layer, name, None) for name in ("q_proj", "k_proj", "v_proj", "o_proj")]
-    bases = [each.base_layer if isinstance(each, LoraLayer) else each for each in projections]
+    *targets, output = _projections(layer)
+    bases = [_base(each) for each in targets]
     return (
-        not isinstance(layer, RotaryAttention)
-        and all(isinstance(base, FrozenLinear) for base in bases)
-        and not isinstance(projections[-1], LoraLayer)
-        and len({base.bias is None for base in bases[:3]}) == 1
+        any(isinstance(each, LoraLayer) for each in targets)
+        and all(isinstance(each, FrozenLinear) for each in (*bases, output))
+        and len({base.bias is None for base in bases}) == 1
+        and getattr(layer, "attn_logit_softcapping", None) is None
     )
 
 
@@ -197,43 +190,41 @@ class _Projected(torch.autograd.Function):
     def forward(
         ctx: Any, x: torch.Tensor, attention: RotaryAttention, lora: Lora, *_: torch.nn.Parameter
     ) -> tuple[torch.Tensor, torch.Tensor]:
+        queries, keys, values = attention.widths
         rounded = x.to(attention.weight.dtype).flatten(0, -2)
         product = functional.linear(rounded, attention.weight, attention.bias)
-        turning, value = product[:, : attention.turning].to(x.dtype), product[:, attention.turning :]
-        ctx.attention, ctx.lora, ctx.shape, ctx.dtype = attention, lora, x.shape, x.dtype
-        if attention.targets:
-            seen, kept = rounded.expand(len(lora.b), -1, -1), None
-            if attention.lora_dropout:
-                seen, kept = torch.native_dropout(seen, attention.lora_dropout, train=True)
-            inner = torch.bmm(seen, lora.a.transpose(1, 2))
-            for part, low, b in zip(attention.of_targets(turning, value), inner, lora.b, strict=True):
-                part.add_(low @ b.t(), alpha=attention.lora_scale)
-            ctx.save_for_backward(kept, seen, inner)
+        turning, value = torch.split(product, [queries + keys, values], 1)
+        turning = turning.to(x.dtype)
+        seen, kept = rounded.expand(len(lora.b), -1, -1), None
+        if dropout := attention.lora_dropout:
+            seen, kept = torch.native_dropout(seen, dropout, train=True)
+        inner = torch.bmm(seen, lora.a.transpose(1, 2))
+        parts = (*torch.split(turning, [queries, keys], 1), value)
+        for part, low, b in zip(compress(parts, attention.is_target), inner, lora.b, strict=True):
+            part.add_(low @ b.t(), alpha=attention.lora_scale)
+        ctx.save_for_backward(kept, seen, inner)
+        ctx.attention, ctx.lora, ctx.dropout, ctx.shape, ctx.dtype = attention, lora, dropout, x.shape, x.dtype
         return turning, value
 
     @staticmethod
     def backward(ctx: Any, *upstream: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        attention, lora = ctx.attention, ctx.lora
-        turning, value = upstream
-        gradient = attention.weight.new_empty(len(turning), len(attention.weight))
-        gradient[:, : attention.turning] = turning
-        gradient[:, attention.turning :] = value
-        to_x = gradient @ attention.weight if ctx.needs_input_grad[0] else None
-        if attention.targets:
-            kept, seen, inner = ctx.saved_tensors
-            to_inner, blank, scale = torch.empty_like(inner), inner.new_empty(()), attention.lora_scale
-            for i, part in enumerate(attention.of_targets(gradient)):
-                torch.addmm(blank, part, lora.b[i], beta=0, alpha=scale, out=to_inner[i])
-                torch.addmm(blank, part.t(), inner[i], beta=0, alpha=scale, out=attention.gradients.b[i])
-            torch.bmm(to_inner.transpose(1, 2), seen, out=attention.gradients.a)
-            if to_x is not None:
-                to_seen = torch.bmm(to_inner, lora.a)
-                if kept is not None:
-                    to_seen = torch.ops.aten.native_dropout_backward(to_seen, kept, 1 / (1 - attention.lora_dropout))
-                for part in to_seen:
-                    to_x.add_(part)
-        whole = None if to_x is None else to_x.to(ctx.dtype).view(ctx.shape)
-        return whole, None, None, *(None for _ in 2 * lora.b)
+        attention, lora, (kept, seen, inner) = ctx.attention, ctx.lora, ctx.saved_tensors
+        scale, to_inner, blank = attention.lora_scale, torch.empty_like(inner), inner.new_empty(())
+        gradient = torch.cat([part.to(inner.dtype) for part in upstream], 1)
+        for i, part in enumerate(compress(torch.split(gradient, attention.widths, 1), attention.is_target)):
+            torch.addmm(blank, part, lora.b[i], beta=0, alpha=scale, out=to_inner[i])
+            torch.addmm(blank, part.t(), inner[i], beta=0, alpha=scale, out=attention.gradients.b[i])
+        torch.bmm(to_inner.transpose(1, 2), seen, out=attention.gradients.a)
+        to_x = None
+        if ctx.needs_input_grad[0]:
+            to_seen = torch.bmm(to_inner, lora.a)
+            if kept is not None:
+                to_seen = torch.ops.aten.native_dropout_backward(to_seen, kept, 1 / (1 - ctx.dropout))
+            to_x = gradient @ attention.weight
+            for part in to_seen:
+                to_x.add_(part)
+            to_x = to_x.to(ctx.dtype).view(ctx.shape)
+        return to_x, None, None, *(None for _ in 2 * lora.b)
 
 
 class _Turned(torch.autograd.Function):
@@ -271,11 +262,9 @@ def _bias(*args: Any, device: torch.device, dtype: torch.dtype, **kwargs: Any) -
 
 
 def _can_share(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, bias: torch.Tensor, dropout: float) -> bool:
-    """Whether a fused kernel lets queries share a key: torch's plain one would be used otherwise, or none."""
-    if not query.is_cuda:
-        return False
-    parameters = torch.backends.cuda.SDPAParams(query, key, value, bias, dropout, False, True)
-    return torch.backends.cuda.can_use_cudnn_attention(parameters)
+    """Whether torch would choose a fused kernel for queries that share a key: its plain one repeats the keys anyway."""
+    choice: int = torch._fused_sdp_choice(query, key, value, bias, dropout, enable_gqa=True)
+    return choice != SDPBackend.MATH.value
 
 
 def _repeated(heads: torch.Tensor, times: int) -> torch.Tensor:
@@ -287,7 +276,7 @@ def _repeated(heads: torch.Tensor, times: int) -> torch.Tensor:
 
 
 def _joined(layers: Sequence[FrozenLinear]) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """Weights and biases of all; each layer's own become views of them."""
+    """Weights and biases of all; each layer's own become views of them, as long as the model stays where it is."""
     weight = torch.cat([layer.weight for layer in layers])
     for layer, part in zip(layers, torch.split(weight, [layer.out_features for layer in layers]), strict=True):
         layer.weight = part

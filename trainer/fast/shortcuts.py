@@ -34,7 +34,7 @@ class Shortcuts:
 
     weights: Weights
     fused: bool
-    """Whether attention is one operation of autograd, as are LoRA and feed-forward blocks over dequantised weights."""
+    """Whether attention, LoRA and feed-forward blocks over dequantised weights are fewer and larger operations."""
     stream_dropout: bool
     multiple: int
     """To which the lengths of training batches are padded."""
@@ -63,7 +63,8 @@ def choose(model: PeftModel, precision: Precision, cached_weights: Wish) -> Choi
     if weights == "quantised" and cached_weights == "auto":
         without.append("not enough free memory for dequantised weights; they are dequantised at each pass")
     graphs = on_gpu and weights != "quantised"
-    return Choice(Shortcuts(weights, True, True, 32 if graphs else 1, graphs), without)
+    shortcuts = Shortcuts(weights, fused=True, stream_dropout=True, multiple=32 if graphs else 1, graphs=graphs)
+    return Choice(shortcuts, without)
 
 
 def fuse(model: PeftModel) -> None:
@@ -72,12 +73,19 @@ def fuse(model: PeftModel) -> None:
     base.config.use_cache = False
     if base.device.type == "cuda":
         fuse_norms(base)
-        fuse_rotary_attention(base)
         fuse_gated_blocks(base)
+        if fuse_rotary_attention(base):
+            return
     elif base.config.model_type not in _OWN_ATTENTION:
         attend_to_few_tokens(base)
     fuse_feedforward(base)
     fuse_lora(base)
+
+
+def _spare_memory(model: PeftModel) -> None:
+    """On a GPU compute activations again instead of keeping them. A CPU's stream would draw other masks for that."""
+    if model.device.type == "cuda":
+        model.get_base_model().gradient_checkpointing_enable({"use_reentrant": False})
 
 
 def affordable(wish: Wish, copy: int, free: int, packable: bool) -> Weights:
@@ -98,10 +106,8 @@ def lighten(model: PeftModel, precision: Precision, shortcuts: Shortcuts, stream
             freeze_packed(model, precision.dtype, _TOKENS)
         case "dequantised":
             freeze(model, precision.dtype)
-        case "quantised" if model.device.type == "cuda":
-            model.get_base_model().gradient_checkpointing_enable({"use_reentrant": False})
         case "quantised":
-            pass
+            _spare_memory(model)
     if shortcuts.stream_dropout:
         replace_dropout(model, stream)
     if shortcuts.fused:

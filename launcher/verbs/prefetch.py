@@ -35,7 +35,7 @@ def prefetch(args: argparse.Namespace, settings: LauncherSettings, store: Store)
     orders = orders_of(tasks, place, four_bit=args.four_bit, unsafe=settings.results_unsafe)
     if not orders:
         say("nothing to copy: weights and comments of these cells are generated")
-        return OK
+        return _report(args, []) if args.json and not args.dry_run else OK
     if args.dry_run:
         return _dry_run(args, orders, on_cluster=on_cluster)
     return _report(args, _by_jobs(args, orders) if on_cluster else carry_out(orders, settings.trainer()))

@@ -202,6 +202,12 @@ def test_a_dry_run_copies_nothing(weights: Path):
     assert not (weights / "results" / "inputs").exists()
 
 
+def test_nothing_to_copy_is_json_too(tmp_path: Path):
+    done = local(tmp_path, "--set", "model.weights=random", "--set", "data.source=synthetic", "--json")
+    assert (done.returncode, json.loads(done.stdout)) == (0, {"inputs": [], "settings": []})
+    assert "nothing to copy" in done.stderr
+
+
 def test_the_place_may_be_a_uri_of_a_folder(weights: Path):
     done = local(weights, "--only", "model=bert", "--to", f"file://{weights}/a%20place")
     assert done.returncode == 0, done.stderr

@@ -115,7 +115,7 @@ class Model(Settings):
 class Train(Settings):
     """How the work is carried out on the machine."""
 
-    engine: Engine = "reference"
+    engine: Engine = "fast"
     """`reference` is transformers' Trainer, `fast` the same with less work: docs/decisions/0018-fast-engine.md."""
     cached_weights: Literal["auto", "yes", "no"] = "auto"
     """Whether the fast engine dequantises the frozen weights once and keeps them; auto: where memory allows."""

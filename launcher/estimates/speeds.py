@@ -4,6 +4,7 @@ Its shapes are facts, its operations were counted, its processor was measured, a
 before there was one, with bounds as wide as that deserves: docs/decisions/0014-price.md has each source.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,7 +20,7 @@ class Shape:
     """Of a model."""
 
     operations: int
-    """That one optimizer step dispatches: forward, backward, update. Counted; they do not depend on the width."""
+    """That an optimizer step of the reference engine dispatches: forward, backward, update. Counted, at any width."""
     parameters: float
     """Of the layers; embeddings are looked up, not multiplied."""
 
@@ -39,8 +40,8 @@ _RANDOM_WEIGHTS = Shape(650, 1.3e6)
 class Machine:
     """What a step takes on it, and a cell beside its steps."""
 
-    operation_seconds: Range
-    """Of one operation, however small: on a GPU to send it off."""
+    operation_seconds: Mapping[str, Range]
+    """Of one of these, by engine: the fast one does several at once, and on a GPU sends off a whole step."""
     flop_seconds: Range
     """Of one floating-point operation in them."""
     other_seconds: Range
@@ -48,8 +49,16 @@ class Machine:
 
 
 _MACHINES: dict[Device, Machine] = {
-    "gpu": Machine(Range(5e-6, 15e-6, 50e-6), Range(1e-14, 3e-14, 2e-13), Range(20.0, 60.0, 300.0)),
-    "cpu": Machine(Range(25e-6, 55e-6, 150e-6), Range(5e-12, 1e-11, 5e-11), Range(10.0, 18.0, 60.0)),
+    "gpu": Machine(
+        {"reference": Range(5e-6, 15e-6, 50e-6), "fast": Range(5e-7, 1e-6, 30e-6)},
+        Range(1e-14, 3e-14, 2e-13),
+        Range(20.0, 60.0, 300.0),
+    ),
+    "cpu": Machine(
+        {"reference": Range(25e-6, 55e-6, 150e-6), "fast": Range(10e-6, 25e-6, 150e-6)},
+        Range(5e-12, 1e-11, 5e-11),
+        Range(10.0, 18.0, 60.0),
+    ),
 }
 _TOKENS_PER_COMMENT = 20
 _FLOPS_PER_TOKEN_AND_PARAMETER = 4
@@ -66,7 +75,7 @@ def assumed_training_seconds(effort: Effort, device: Device) -> Range:
     shape, machine = _shape(effort.kind), _MACHINES[device]
     operations = effort.steps * shape.operations
     flops = effort.comments * _TOKENS_PER_COMMENT * shape.parameters * _FLOPS_PER_TOKEN_AND_PARAMETER
-    return machine.operation_seconds * operations + machine.flop_seconds * flops
+    return machine.operation_seconds[effort.kind.engine] * operations + machine.flop_seconds * flops
 
 
 def _shape(kind: Kind) -> Shape:

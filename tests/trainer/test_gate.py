@@ -1,6 +1,7 @@
 """The gate of the fast engine: on the real corpus its cells are as good as the reference's, over seeds.
 
-`make test-engines` trains the twelve cells, a minute or two each, and prints what they reached.
+`make test-engines` trains 26 cells, about a minute each and two at a time, and prints what they reached. Chance moves
+one accuracy over 518 comments by 0.010, more than the reference's own spread at 2 labels: three seeds decide nothing there.
 """
 
 import sys
@@ -15,7 +16,7 @@ from contract.result import Success
 from contract.task import Engine
 from tests.trainer.test_goemotions import train_minilm
 
-SEEDS = (0, 1, 2)
+SEEDS = {2: range(10), 8: range(3)}
 CELLS_AT_A_TIME = 2
 
 
@@ -27,7 +28,7 @@ def trained(engine: Engine, labels: int, folder: Path, corpus: Path) -> list[Suc
         return train_minilm(folder / f"{engine}-{seed}", corpus, TRAIN_ENGINE=engine, **cell)
 
     with ThreadPoolExecutor(CELLS_AT_A_TIME) as pool:
-        return list(pool.map(train, SEEDS))
+        return list(pool.map(train, SEEDS[labels]))
 
 
 def told(engine: Engine, cells: Sequence[Success]) -> None:

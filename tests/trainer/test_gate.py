@@ -1,7 +1,7 @@
 """The gate of the fast engine: on the real corpus its cells are as good as the reference's, over seeds.
 
 `make test-engines` trains 26 cells, about a minute each and two at a time, and prints what they reached. Chance moves
-one accuracy over 518 comments by 0.010, more than the reference's own spread at 2 labels: three seeds decide nothing there.
+one accuracy over 518 comments by 0.010, more than the reference's own spread at 2 labels: three seeds decide nothing.
 """
 
 import sys

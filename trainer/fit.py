@@ -1,6 +1,6 @@
 """Training and prediction by the engine that the task names.
 
-trainer/reference.py is transformers' Trainer, the default and the oracle; trainer/fast/ does less.
+trainer/fast/ is the default; trainer/reference.py is transformers' Trainer, and its oracle.
 """
 
 import numpy as np

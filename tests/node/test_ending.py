@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from signal import SIGINT, SIGKILL
+from signal import SIG_DFL, SIGINT, SIGKILL, signal
 
 from tests.cluster.observe import processes_of
 from tests.cluster.waiting import until
@@ -19,7 +19,13 @@ BELOW = ("/run/containerd", "/var/lib/cni", "/var/lib/kubelet", "/var/log/contai
 @contextmanager
 def standing_node() -> "Iterator[tuple[subprocess.Popen[str], Path]]":
     """With a running pod, and its folder. All of its processes are one group, as at a terminal."""
-    with subprocess.Popen(STANDING, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+    with subprocess.Popen(
+        STANDING,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal(SIGINT, SIG_DFL),  # a shell's background job ignores it
+    ) as process:
         try:
             assert process.stdout is not None
             yield process, Path(process.stdout.readline().strip())

@@ -90,7 +90,7 @@ CHANGES: dict[str, tuple[Change, str, str]] = {
         "Compute type",
         "fp32 (cpu does not compute in bf16; fp32 is used) in bert-l4-n1600-s0",
     ),
-    "another engine": (field("train.engine", "fast"), "Engine", "fast in bert-l4-n1600-s0"),
+    "another engine": (field("train.engine", "reference"), "Engine", "reference in bert-l4-n1600-s0"),
     "another commit": (within("provenance", code_version="1" * 40), "Code", "1" * 12 + " in bert-l4-n1600-s0"),
     "another library": (
         within("provenance", versions={"torch": "2.12.0"}),

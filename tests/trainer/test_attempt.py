@@ -124,7 +124,8 @@ def test_a_bucket_gets_the_same_result_as_a_folder(finished, minio, bucket, monk
 
 
 def test_sigterm_leaves_a_failure_its_progress_and_no_result(tmp_path: Path):
-    with running(tmp_path, HYPER_EPOCHS="500", LOG_PROGRESS_SECONDS="0.2") as process:
+    endless = {"HYPER_EPOCHS": "500", "HYPER_EARLY_STOPPING_PATIENCE": "10000"}
+    with running(tmp_path, LOG_PROGRESS_SECONDS="0.2", **endless) as process:
         await_event(process, "evaluation")
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=60)
@@ -140,7 +141,8 @@ def test_sigterm_leaves_a_failure_its_progress_and_no_result(tmp_path: Path):
 
 
 def test_a_killed_cell_leaves_what_it_last_did(tmp_path: Path):
-    with running(tmp_path, HYPER_EPOCHS="500", LOG_PROGRESS_SECONDS="0.2") as process:
+    endless = {"HYPER_EPOCHS": "500", "HYPER_EARLY_STOPPING_PATIENCE": "10000"}
+    with running(tmp_path, LOG_PROGRESS_SECONDS="0.2", **endless) as process:
         await_event(process, "evaluation")
         time.sleep(1)
     store = DirStore(tmp_path)

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from bitsandbytes.nn import Linear4bit
-from peft import LoraConfig, get_peft_model
+from peft import LoraConfig, get_peft_model, get_peft_model_state_dict
 from torch.nn import functional
 
 from trainer.fast.attention import _attend
@@ -79,11 +79,12 @@ def test_lora_gives_the_bits_of_pefts_layer(kind: str, dropout: float):
         product.backward(upstream)
         return [product, x.grad, *(p.grad for name, p in sorted(model.named_parameters()) if p.requires_grad)]
 
-    names = sorted(model.state_dict())
+    names, saved = sorted(model.state_dict()), sorted(get_peft_model_state_dict(model))
     expected = ran()
     fuse_lora(model)
     assert isinstance(model.base_model.model[0], LoraLinear)
     assert sorted(model.state_dict()) == names
+    assert sorted(get_peft_model_state_dict(model)) == saved
     found = ran()
     assert len(found) == 4
     for left, right in zip(found, expected, strict=True):

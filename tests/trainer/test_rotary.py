@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 import transformers
-from peft import PeftModel
+from peft import PeftModel, get_peft_model_state_dict
 
 from contract.cell import MODELS
 from contract.task import Hyper
@@ -75,6 +75,13 @@ def test_every_layer_is_fused(pair: tuple[PeftModel, PeftModel]):
 def test_parameters_keep_their_names(pair: tuple[PeftModel, PeftModel]):
     plain, fused = (sorted(name for name, p in model.named_parameters() if p.requires_grad) for model in pair)
     assert fused == plain
+
+
+def test_an_adapter_is_saved_whole(pair: tuple[PeftModel, PeftModel]):
+    """PEFT looks for layers of its own, not for names."""
+    plain, fused = (get_peft_model_state_dict(model, save_embedding_layers=False) for model in pair)
+    assert sorted(fused) == sorted(plain)
+    assert any("lora_B" in name for name in fused)
 
 
 @pytest.mark.parametrize("width", [8, 21])

@@ -4,13 +4,19 @@ from typing import Any
 
 import torch
 from peft.tuners.lora import LoraLayer
+from peft.tuners.tuners_utils import BaseTunerLayer
 
 from trainer.fast.frozen import FrozenLinear
 from trainer.fast.randomness import StreamDropout
 
 
-class LoraLinear(torch.nn.Module):
-    """Takes the place of PEFT's layer, whose parameters keep their names and their arithmetic its roundings."""
+class LoraLinear(torch.nn.Module, BaseTunerLayer):
+    """Takes the place of PEFT's layer, whose parameters keep their names and their arithmetic its roundings.
+
+    PEFT saves the parameters of its tuners' layers, so this is one.
+    """
+
+    adapter_layer_names = ("lora_A", "lora_B")
 
     def __init__(self, layer: LoraLayer) -> None:
         super().__init__()

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from tempfile import TemporaryDirectory
 
 import psutil
@@ -91,6 +92,15 @@ def prepare(*programs: Program) -> None:
     FORKS.set_forkserver_preload([module for program in programs for module in program.modules])
 
 
+def begin(process: BaseProcess) -> None:
+    """Start a fork that this thread alone will ask how it ended.
+
+    Whenever one begins, multiprocessing asks all that it knows of. The end is told once: who asks second hears 255.
+    """
+    process.start()
+    multiprocessing.process._children.discard(process)  # type: ignore[attr-defined]
+
+
 def attempt(
     program: Program, place: Place, endpoint: str | None = None, begins: Callable[[psutil.Process], None] | None = None
 ) -> Ended:
@@ -99,7 +109,7 @@ def attempt(
     with _pipe(program.name) as (reading, pipe):
         begun = time.monotonic()
         process = FORKS.Process(target=_run, args=(program.main, environ, pipe), daemon=True)
-        process.start()
+        begin(process)
         if begins is not None:
             begins(psutil.Process(process.pid))
         process.join(program.deadline_seconds)

@@ -19,7 +19,7 @@ from threading import Timer
 
 from contract.exits import OK, PREEMPTED
 from contract.folder import DirStore
-from faults.attempts import FORKS, environment
+from faults.attempts import FORKS, begin, environment
 from faults.worth import Corrupt, Lost, Worth, difference, left_over, worth_of
 
 _LONGEST_LIFE_SECONDS = 600.0
@@ -127,6 +127,8 @@ def killed(folder: Path, event: str, delay: float, number: signal.Signals) -> st
         activity = _activity(process, _stack(folder))
         process.send_signal(number)
         process.communicate()
+    if process.returncode == -signal.SIGUSR1:  # asked for its stack when its interpreter had taken down the handler
+        return "exit"
     if process.returncode not in (OK.number, PREEMPTED.number, -number):
         raise Lost(f"{number.name} in {activity} ended it with {process.returncode}")
     return None if process.returncode == OK.number else activity
@@ -176,7 +178,7 @@ class Fork:
     def __init__(self, environ: dict[str, str], stack: Path) -> None:
         receiving, sending = FORKS.Pipe(duplex=False)
         self._process = FORKS.Process(target=_train_in_fork, args=(environ, str(stack), sending), daemon=True)
-        self._process.start()
+        begin(self._process)
         sending.close()
         self.stdout = os.fdopen(os.dup(receiving.fileno()), errors="replace")
         receiving.close()

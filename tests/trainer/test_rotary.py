@@ -7,6 +7,7 @@ import pytest
 import torch
 import transformers
 from peft import PeftModel, get_peft_model_state_dict
+from transformers import PreTrainedModel
 
 from contract.cell import MODELS
 from contract.task import Hyper
@@ -24,15 +25,19 @@ FAMILIES = ("qwen2.5", "llama3.2", "gemma3")
 BF16 = Precision("bf16")
 
 
+def quantised(model: str, folder: Path, **shape: int) -> PreTrainedModel:
+    """An untrained base in four bits."""
+    write_checkpoint(MODELS[model].family, comments_for_tokenizers(), folder, **shape)
+    source = Checkpoint(str(folder))
+    return load_base(source, 2, load_tokenizer(source), BF16, double_quant=True, device="cpu")
+
+
 @pytest.fixture(scope="module", params=FAMILIES)
 def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[PeftModel, PeftModel]:
     """The same model with PEFT's layers and with ours; two heads share a key, as they do in the study's models."""
-    spec, folder = MODELS[request.param], tmp_path_factory.mktemp("checkpoint")
-    write_checkpoint(spec.family, comments_for_tokenizers(), folder, num_key_value_heads=2)
-    source = Checkpoint(str(folder))
     transformers.set_seed(0)
-    base = load_base(source, 2, load_tokenizer(source), BF16, double_quant=True, device="cpu")
-    plain = add_lora(base, spec, Hyper(lora_dropout=0.0))
+    base = quantised(request.param, tmp_path_factory.mktemp("checkpoint"), num_key_value_heads=2)
+    plain = add_lora(base, MODELS[request.param], Hyper(lora_dropout=0.0))
     freeze(plain, torch.bfloat16)
     for name, p in plain.named_parameters():
         if "lora_B" in name:
@@ -153,9 +158,7 @@ def test_dropout_before_lora_is_the_same_on_the_way_back(pair: tuple[PeftModel, 
 
 
 def test_layers_that_are_still_quantised_stay(tmp_path: Path):
-    write_checkpoint("qwen2", comments_for_tokenizers(), tmp_path)
-    source = Checkpoint(str(tmp_path))
-    base = load_base(source, 2, load_tokenizer(source), BF16, double_quant=True, device="cpu")
+    base = quantised("qwen2.5", tmp_path)
     model = add_lora(base, MODELS["qwen2.5"], Hyper())
     assert quantised_layers(model)
     assert not fuse_rotary_attention(base)
@@ -164,9 +167,7 @@ def test_layers_that_are_still_quantised_stay(tmp_path: Path):
 
 
 def test_a_layer_without_lora_stays(tmp_path: Path):
-    write_checkpoint("qwen2", comments_for_tokenizers(), tmp_path)
-    source = Checkpoint(str(tmp_path))
-    base = load_base(source, 2, load_tokenizer(source), BF16, double_quant=True, device="cpu")
+    base = quantised("qwen2.5", tmp_path)
     freeze(base, torch.bfloat16)
     assert not fuse_rotary_attention(base)
 

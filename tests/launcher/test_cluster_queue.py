@@ -64,9 +64,13 @@ def train_until_done(launcher: ClusterLauncher, trainers: Trainers, runs: Sequen
 
 
 def assert_each_cell_was_trained_once(launcher: ClusterLauncher, cells: int) -> None:
+    """A Job may hear of its pod's end after the result that `wait` awaits is in the store."""
     jobs, store = launcher.jobs(), launcher.store()
     assert len(jobs) == len({job.metadata.labels["emotion-grid/cell"] for job in jobs}) == cells
-    assert {(job.status.succeeded, job.status.failed) for job in jobs} == {(1, None)}
+    until(
+        lambda: {(job.status.succeeded, job.status.failed) for job in launcher.jobs()} == {(1, None)},
+        "each Job to have one pod that succeeded",
+    )
     assert len(list(store.list("results/"))) == cells
     assert list(store.list(PODS)) == []
 

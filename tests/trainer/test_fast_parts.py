@@ -10,7 +10,7 @@ from torch.utils.data import RandomSampler
 
 from contract.task import Hyper
 from trainer.encode import EncodedRow
-from trainer.fast.batches import by_length, collated, micro_batches
+from trainer.fast.batches import alike, by_length, collated, micro_batches
 from trainer.fast.optimizer import flat_optimizer, learning_rates
 from trainer.fast.randomness import Stream, StreamDropout
 from trainer.fast.shortcuts import affordable
@@ -85,6 +85,16 @@ def test_batches_by_length_hold_all_rows_and_no_more_tokens_than_allowed(lengths
     assert sorted(i for batch in batches for i in batch) == list(range(len(rows)))
     for batch in batches:
         assert len(batch) == 1 or len(batch) * max(lengths[i] for i in batch) <= tokens
+
+
+@given(st.lists(st.integers(1, 90), min_size=1, max_size=60), st.integers(1, 256))
+def test_batches_that_are_alike_hold_all_rows_longest_first_and_about_as_many_tokens(lengths: list[int], tokens: int):
+    rows = [EncodedRow(input_ids=[1] * n, attention_mask=[1] * n, labels=0) for n in lengths]
+    batches = alike(rows, tokens)
+    in_order = [i for batch in batches for i in batch]
+    assert sorted(in_order) == list(range(len(rows)))
+    assert [lengths[i] for i in in_order] == sorted(lengths, reverse=True)
+    assert all(sum(lengths[i] for i in batch) < tokens + max(lengths) for batch in batches)
 
 
 def test_a_batch_is_padded_on_the_right_to_a_multiple():

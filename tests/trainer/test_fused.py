@@ -145,6 +145,7 @@ def test_attention_drops_weights_and_their_gradients():
 @pytest.mark.parametrize(("family", "pad_id", "expected"), [("bert", 0, [0, 0, 0]), ("qwen2", 0, [3, 1, 2])])
 def test_the_head_reads_one_token_of_each_comment(family: str, pad_id: int, expected: list[int]):
     model = torch.nn.Identity()
+    model.base_model = torch.nn.Identity()
     model.config = SimpleNamespace(model_type=family, pad_token_id=pad_id)
     pooling = Pooling.of(model)
     ids = torch.tensor([[5, 6, 7, 8], [5, 6, 0, 0], [5, 0, 7, 0]])

@@ -10,6 +10,10 @@ from torch.nn import functional
 from transformers import AttentionInterface, PreTrainedModel
 from transformers.masking_utils import AttentionMaskInterface, eager_mask
 
+from trainer.fast.flat import Grid, Layout, OneEach
+from trainer.fast.frozen import FrozenLinear
+from trainer.fast.operation import Operation
+from trainer.fast.pooling import Pooling
 from trainer.fast.randomness import StreamDropout
 
 _NAME = "few-tokens"
@@ -22,6 +26,27 @@ def attend_to_few_tokens(model: PreTrainedModel) -> None:
     model.set_attn_implementation(_NAME)
 
 
+def round_projections(model: PreTrainedModel) -> None:
+    """Once instead of here: of BERT and GPT-2, whose queries, keys and values come straight from frozen layers."""
+    for module in model.modules():
+        match dict(module.named_children()):
+            case {"query": query, "key": key, "value": value}:
+                layers = [query, key, value]
+            case {"c_attn": layer}:
+                layers = [layer]
+            case _:
+                continue
+        for layer in layers:
+            base = getattr(layer, "base_layer", layer)
+            if isinstance(base, FrozenLinear):
+                base.rounds = True
+
+
+def attends_to_few_tokens(model: PreTrainedModel) -> bool:
+    """Whether it does."""
+    return bool(model.config._attn_implementation == _NAME)
+
+
 def _attend(
     module: torch.nn.Module,
     query: torch.Tensor,
@@ -30,17 +55,26 @@ def _attend(
     attention_mask: torch.Tensor | None,
     scaling: float,
     dropout: float = 0.0,
+    layout: Layout | None = None,
     **_: Any,
 ) -> tuple[torch.Tensor, None]:
-    """As transformers' interface has it. Query (comments, heads, tokens, size) -> (comments, tokens, heads, size)."""
+    """As transformers' interface has it. Query (rows, heads, tokens, size) -> (rows, tokens, heads, size).
+
+    A row is a comment, or with a layout there is one row of all comments. A module with `pooling` then attends from the
+    tokens that the head reads, and returns zeros for the others.
+    """
     device = query.device.type
     dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else query.dtype
-    comments, heads, tokens, _size = query.shape
-    kept = _kept(module, (comments, heads, tokens, key.shape[2]), dropout, query.device) if dropout else None
+    rows, heads, tokens, _size = query.shape
+    pooling: Pooling | None = getattr(module, "pooling", None)
+    seen, bias = layout or Layout([tokens] * rows), attention_mask
+    asking: Grid = seen
+    if layout and pooling:
+        asking, bias = OneEach(pooling.where[1], tokens), layout.bias(is_causal=False)
+    of_weights = (seen.comments, heads, asking.width, seen.width)
+    kept = _kept(module, of_weights, dropout, query.device) if dropout else None
     with torch.autocast(device, enabled=False):
-        attended: torch.Tensor = _Attention.apply(  # type: ignore[no-untyped-call]
-            query, key, value, attention_mask, kept, scaling, dtype
-        )
+        attended: torch.Tensor = _Attention.run(query, key, value, bias, kept, scaling, dtype, asking, seen)
     return attended, None
 
 
@@ -52,7 +86,7 @@ def _kept(module: torch.nn.Module, shape: tuple[int, ...], dropout: float, devic
     return functional.dropout(torch.ones(shape, device=device), dropout)
 
 
-class _Attention(torch.autograd.Function):
+class _Attention(Operation):
     """Scores and weights in fp32; what is multiplied has been rounded to the compute type before.
 
     Heads that share a key are rows of one product.
@@ -68,35 +102,52 @@ class _Attention(torch.autograd.Function):
         kept: torch.Tensor | None,
         scaling: float,
         dtype: torch.dtype,
+        asking: Grid,
+        seen: Grid,
     ) -> torch.Tensor:
-        comments, heads, tokens, size = query.shape
-        q, k, v = (_rounded(tensor, dtype).view(comments * key.shape[1], -1, size) for tensor in (query, key, value))
-        scores = torch.bmm(q, k.transpose(1, 2)).mul_(scaling).view(comments, heads, tokens, -1)
+        size, shared = key.shape[-1], key.shape[1]
+        grids = [_by_head(grid.to_grid(_row(t).to(dtype))) for grid, t in ((asking, query), (seen, key), (seen, value))]
+        q, k, v = (grid.view(seen.comments * shared, -1, size) for grid in grids)
+        scores = torch.bmm(q, k.transpose(1, 2)).mul_(scaling).view(seen.comments, -1, asking.width, seen.width)
         if bias is not None:
             scores.add_(bias)
         weights = torch.softmax(scores, -1)
         used = weights if kept is None else weights * kept
         used = used.to(dtype).float().view(*q.shape[:2], -1)
         ctx.save_for_backward(q, k, v, weights, used, kept)
-        ctx.scaling, ctx.dtype, ctx.shapes = scaling, dtype, (query.shape, key.shape)
-        attended = torch.bmm(used, v).view(query.shape).transpose(1, 2)
-        return attended.to(dtype).contiguous()
+        ctx.scaling, ctx.dtype, ctx.grids, ctx.rows = scaling, dtype, (asking, seen), len(query)
+        return _to_rows(torch.bmm(used, v).to(dtype), asking, len(query))
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         q, k, v, weights, used, kept = ctx.saved_tensors
-        of_query, of_key = ctx.shapes
-        gradient = gradients[0].transpose(1, 2).to(q.dtype).contiguous().view(q.shape)
+        asking, seen = ctx.grids
+        gradient = _by_head(asking.gradient_to_grid(gradients[0].flatten(0, 1))).view(q.shape)
         to_value = torch.bmm(used.transpose(1, 2), gradient)
         to_weights = torch.bmm(gradient, v.transpose(1, 2)).view(weights.shape)
         if kept is not None:
             to_weights.mul_(kept)
         to_scores = torch._softmax_backward_data(to_weights, weights, -1, weights.dtype).mul_(ctx.scaling)
-        to_scores = _rounded(to_scores, ctx.dtype).view(used.shape)
+        to_scores = to_scores.to(ctx.dtype).float().view(used.shape)
         to_query, to_key = torch.bmm(to_scores, k), torch.bmm(to_scores.transpose(1, 2), q)
-        return to_query.view(of_query), to_key.view(of_key), to_value.view(of_key), None, None, None, None
+        parts = ((to_query, asking), (to_key, seen), (to_value, seen))
+        return *(_to_rows(part, grid, ctx.rows).transpose(1, 2) for part, grid in parts), *(None for _ in range(6))
 
 
-def _rounded(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    """The values that the type can hold, in fp32 and in order."""
-    return tensor.to(dtype).float().contiguous()
+def _row(heads: torch.Tensor) -> torch.Tensor:
+    """(rows, heads, tokens, size) -> (all tokens, heads, size)."""
+    return heads.transpose(1, 2).flatten(0, 1)
+
+
+def _by_head(grid: torch.Tensor) -> torch.Tensor:
+    """(comments, width, heads, size) -> (comments, heads, width, size), in fp32 and in order."""
+    comments, width, heads, size = grid.shape
+    return grid.new_empty((comments, heads, width, size), dtype=torch.float32).copy_(grid.transpose(1, 2))
+
+
+def _to_rows(by_head: torch.Tensor, grid: Grid, rows: int) -> torch.Tensor:
+    """Comments x heads of width tokens -> (rows, tokens, heads, size)."""
+    size = by_head.shape[-1]
+    cells = by_head.view(grid.comments, -1, grid.width, size).transpose(1, 2)
+    row = grid.to_row(cells).contiguous()
+    return row.view(rows, -1, *row.shape[1:])

@@ -1,11 +1,13 @@
-"""Comments as tensors, in the order of the reference engine, and padded to few lengths where shapes must not vary."""
+"""Comments as tensors, in the order of the reference engine: one row without padding, or padded to few lengths."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 
 from trainer.encode import EncodedRow
+from trainer.fast.flat import Layout
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,20 @@ class Batch:
         """The same, there. Nobody waits for it to arrive."""
         ids, mask, labels = (tensor.to(device, non_blocking=True) for tensor in (self.ids, self.mask, self.labels))
         return Batch(ids, mask, labels, self.tokens)
+
+
+@dataclass(frozen=True)
+class FlatBatch:
+    """`ids`: 1 x all tokens; `labels`: comments."""
+
+    ids: torch.Tensor
+    labels: torch.Tensor
+    layout: Layout
+
+    @property
+    def tokens(self) -> int:
+        """Of all comments."""
+        return self.ids.numel()
 
 
 def epoch_order(comments: int, seed: int, epoch: int) -> list[int]:
@@ -61,13 +77,38 @@ def collated(rows: list[EncodedRow], pad_id: int, multiple: int = 1) -> Batch:
     return Batch(ids, mask, labels, sum(len(row["input_ids"]) for row in rows))
 
 
+def flattened(rows: list[EncodedRow]) -> FlatBatch:
+    """One batch, the comments one after the other."""
+    ids = torch.tensor([[token for row in rows for token in row["input_ids"]]])
+    labels = torch.tensor([row["labels"] for row in rows])
+    return FlatBatch(ids, labels, Layout([len(row["input_ids"]) for row in rows]))
+
+
+def alike(rows: list[EncodedRow], tokens: int) -> list[list[int]]:
+    """Positions of the rows, longest first, in batches that have nearly as many tokens as each other.
+
+    They are as few as allow for `tokens` each, but for the last comment of a batch.
+    """
+    lengths = [len(row["input_ids"]) for row in rows]
+    total, before = sum(lengths), 0
+    batches: list[list[int]] = [[] for _ in range(math.ceil(total / tokens))]
+    for i in _longest_first(lengths):
+        batches[before * len(batches) // total].append(i)
+        before += lengths[i]
+    return [batch for batch in batches if batch]
+
+
 def by_length(rows: list[EncodedRow], tokens: int) -> list[list[int]]:
     """Positions of the rows, longest first, in batches of at most so many tokens with their padding, and one row."""
     lengths = [len(row["input_ids"]) for row in rows]
     batches: list[list[int]] = []
-    for i in sorted(range(len(rows)), key=lambda i: -lengths[i]):
+    for i in _longest_first(lengths):
         if batches and (len(batches[-1]) + 1) * lengths[batches[-1][0]] <= tokens:
             batches[-1].append(i)
         else:
             batches.append([i])
     return batches
+
+
+def _longest_first(lengths: list[int]) -> list[int]:
+    return sorted(range(len(lengths)), key=lambda i: -lengths[i])

@@ -6,13 +6,15 @@ It waits for the device only where an evaluation or a snapshot reads what happen
 import io
 import math
 import time
+from collections.abc import Sequence
 
 import torch
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
 from contract.result import Stop
-from trainer.fast.batches import Batch, collated, micro_batches
+from trainer.fast.batches import Batch, FlatBatch, collated, flattened, micro_batches
+from trainer.fast.forward import can_flatten
 from trainer.fast.optimizer import flat_optimizer, learning_rates, separate
 from trainer.fast.passes import EagerPass, GraphedPass, Pass
 from trainer.fast.prediction import predict
@@ -64,6 +66,7 @@ class Training:
         self._every = steps_between_evaluations(work.hyper, len(work.train))
         if work.resume:
             self._resume(work.resume)
+        work.model.train()
 
     def run(self) -> Stop:
         """Raises NonFiniteLoss, or what the keeper raises."""
@@ -89,7 +92,6 @@ class Training:
 
     def find_gradients(self) -> torch.Tensor:
         """Of the next step; returns its loss."""
-        self._work.model.train()
         self._stream.begin(self.step)
         self._optimizer.zero_grad(set_to_none=False)
         batches = self._batches()
@@ -104,7 +106,7 @@ class Training:
         self._optimizer.step()
         self.step += 1
 
-    def _batches(self) -> list[Batch]:
+    def _batches(self) -> Sequence[Batch | FlatBatch]:
         work = self._work
         positions = micro_batches(
             len(work.train),
@@ -114,8 +116,10 @@ class Training:
             batch=work.hyper.batch_size,
             accumulation=work.hyper.gradient_accumulation_steps,
         )
-        pad_id = work.tokenizer.pad_token_id
         rows = [[work.train[i] for i in part] for part in positions]
+        if can_flatten(work.model):
+            return [flattened(part) for part in rows]
+        pad_id = work.tokenizer.pad_token_id
         return [collated(part, pad_id, self._multiple).to(work.model.device) for part in rows]
 
     def _evaluate(self) -> None:
@@ -128,6 +132,7 @@ class Training:
         evaluation = self.progress.evaluation(self.step, epoch, rate, metrics.loss, headline(metrics))
         work.watchers.on_evaluation(evaluation)
         self.progress.best.consider(work.model, evaluation)
+        work.model.train()
 
     def _read_back(self) -> None:
         """Losses since the last time: one transfer from the device for all of them."""

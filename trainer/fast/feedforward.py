@@ -10,7 +10,8 @@ from torch.nn import functional
 from transformers import PreTrainedModel
 
 from trainer.fast.frozen import FrozenLinear
-from trainer.fast.pooling import Pooling
+from trainer.fast.operation import Operation
+from trainer.fast.pooling import Poolable
 
 _aten = torch.ops.aten
 
@@ -33,11 +34,8 @@ ACTIVATIONS = {
 """By the names that transformers' configurations give them."""
 
 
-class Feedforward(torch.nn.Module):
-    """`down(activation(up(x)))`, or `down(activation(gate(x)) * up(x))`.
-
-    With `pooling` only the tokens that the head reads are computed; the output of the others is zero.
-    """
+class Feedforward(Poolable):
+    """`down(activation(up(x)))`, or `down(activation(gate(x)) * up(x))`."""
 
     def __init__(
         self, up: FrozenLinear, down: FrozenLinear, activation: Activation, gate: FrozenLinear | None = None
@@ -45,25 +43,18 @@ class Feedforward(torch.nn.Module):
         super().__init__()
         self.up, self.down, self.gate = up, down, gate
         self.activation = activation
-        self.pooling: Pooling | None = None
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """`x` (comments, tokens, features) -> the same."""
-        if self.pooling is None:
-            return self._computed(x)
-        where = self.pooling.where
-        return torch.zeros_like(x).index_put(where, self._computed(x[where]))
-
-    def _computed(self, x: torch.Tensor) -> torch.Tensor:
+    def compute(self, x: torch.Tensor) -> torch.Tensor:
+        """`x` (..., features) -> the same."""
         computed: torch.Tensor
         if self.gate is None:
-            computed = _Plain.apply(x, self.up, self.down, self.activation)  # type: ignore[no-untyped-call]
+            computed = _Plain.run(x, self.up, self.down, self.activation)
         else:
-            computed = _Gated.apply(x, self.gate, self.up, self.down, self.activation)  # type: ignore[no-untyped-call]
+            computed = _Gated.run(x, self.gate, self.up, self.down, self.activation)
         return computed
 
 
-class _Plain(torch.autograd.Function):
+class _Plain(Operation):
     """In the type of the weights: torch computes these activations in fp32 and rounds once, whichever it is given."""
 
     @staticmethod
@@ -84,7 +75,7 @@ class _Plain(torch.autograd.Function):
         return gradient.to(gradients[0].dtype), None, None, None
 
 
-class _Gated(torch.autograd.Function):
+class _Gated(Operation):
     @staticmethod
     def forward(
         ctx: Any, x: torch.Tensor, gate: FrozenLinear, up: FrozenLinear, down: FrozenLinear, activation: Activation
@@ -94,7 +85,7 @@ class _Gated(torch.autograd.Function):
         closed, inner = gate.multiply(rounded).to(x.dtype), up.multiply(rounded).to(x.dtype)
         opened = activation.forward(closed)
         ctx.save_for_backward(closed, inner, opened)
-        return down(opened * inner)
+        return down.compute(opened * inner)
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
@@ -106,13 +97,10 @@ class _Gated(torch.autograd.Function):
 
 
 def fuse_feedforward(model: PreTrainedModel) -> None:
-    """Replace the blocks of all five families, the last one by one that computes what the head reads."""
-    activation = activation_of(model)
-    if activation is None:
-        return
-    blocks = [block for module in list(model.modules()) if (block := _replaced(module, activation))]
-    if blocks:
-        blocks[-1].pooling = Pooling.of(model)
+    """Replace the blocks of all five families."""
+    if activation := activation_of(model):
+        for module in list(model.modules()):
+            _replace(module, activation)
 
 
 def activation_of(model: PreTrainedModel) -> Activation | None:
@@ -121,24 +109,21 @@ def activation_of(model: PreTrainedModel) -> Activation | None:
     return next((ACTIVATIONS[name] for name in names if name in ACTIVATIONS), None)
 
 
-def _replaced(module: torch.nn.Module, activation: Activation) -> Feedforward | None:
-    """The module's block, now computed by a Feedforward; None where it has none."""
+def _replace(module: torch.nn.Module, activation: Activation) -> None:
+    """The module's block, if it has one."""
     match dict(module.named_children()):
         case {
             "mlp": torch.nn.Module(
                 gate_proj=FrozenLinear() as gate, up_proj=FrozenLinear() as up, down_proj=FrozenLinear() as down
             )
         }:
-            block = module.mlp = Feedforward(up, down, activation, gate)
+            module.mlp = Feedforward(up, down, activation, gate)
         case {"c_fc": FrozenLinear() as up, "c_proj": FrozenLinear() as down}:
-            block = module.c_fc = Feedforward(up, down, activation)
+            module.c_fc = Feedforward(up, down, activation)
             module.act = module.c_proj = torch.nn.Identity()
         case {
             "intermediate": torch.nn.Module(dense=FrozenLinear() as up),
             "output": torch.nn.Module(dense=FrozenLinear() as down) as output,
         }:
-            block = module.intermediate = Feedforward(up, down, activation)
+            module.intermediate = Feedforward(up, down, activation)
             output.dense = torch.nn.Identity()
-        case _:
-            return None
-    return block

@@ -7,16 +7,21 @@ from bitsandbytes.functional import dequantize_4bit
 from bitsandbytes.nn import Linear4bit
 from torch.nn import functional
 
+from trainer.fast.operation import Operation
+from trainer.fast.pooling import Poolable
 
-class FrozenLinear(torch.nn.Module):
+
+class FrozenLinear(Poolable):
     """A linear layer whose weight is what NF4 has made of it, in the type that it computes in.
 
-    Input and output keep the type of the input. The products are bit for bit those of Linear4bit, which dequantises
+    Input and output keep the type of the input, unless `rounds`: then a product stays in the type that it was computed
+    in, for readers that would round to it anyway. The products are bit for bit those of Linear4bit, which dequantises
     into the same type and multiplies by the same kernel.
     """
 
     weight: torch.Tensor
     bias: torch.Tensor | None
+    rounds = False
 
     def __init__(self, layer: Linear4bit, dtype: torch.dtype) -> None:
         super().__init__()
@@ -25,9 +30,10 @@ class FrozenLinear(torch.nn.Module):
         bias = None if layer.bias is None else layer.bias.detach().to(dtype)
         self.register_buffer("bias", bias, persistent=False)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def compute(self, x: torch.Tensor) -> torch.Tensor:
         """`x` (..., in features) -> (..., out features)."""
-        return self.multiply(x.to(self.weight.dtype)).to(x.dtype)
+        product = self.multiply(x.to(self.weight.dtype))
+        return product if self.rounds else product.to(x.dtype)
 
     def multiply(self, x: torch.Tensor) -> torch.Tensor:
         """In the type of the weight."""
@@ -38,7 +44,7 @@ class FrozenLinear(torch.nn.Module):
         return gradient @ self.weight
 
     def gradient(self, gradient: torch.Tensor) -> torch.Tensor:
-        """From the gradient of what `forward` returns to that of its input."""
+        """From the gradient of what `compute` returns to that of its input."""
         return self.multiply_transposed(gradient.to(self.weight.dtype)).to(gradient.dtype)
 
 
@@ -57,9 +63,7 @@ class PackedLinear(FrozenLinear):
 
     def multiply(self, x: torch.Tensor) -> torch.Tensor:
         """In the type of the weight."""
-        product: torch.Tensor = _PackedProduct.apply(  # type: ignore[no-untyped-call]
-            x, self.weight, self.transpose, self.bias
-        )
+        product: torch.Tensor = _PackedProduct.run(x, self.weight, self.transpose, self.bias)
         return product
 
     def multiply_transposed(self, gradient: torch.Tensor) -> torch.Tensor:
@@ -67,7 +71,7 @@ class PackedLinear(FrozenLinear):
         return _product(gradient, self.transpose, None)
 
 
-class _PackedProduct(torch.autograd.Function):
+class _PackedProduct(Operation):
     @staticmethod
     def forward(
         ctx: Any, x: torch.Tensor, weight: torch.Tensor, transpose: torch.Tensor, bias: torch.Tensor | None

@@ -7,10 +7,12 @@ from peft.tuners.lora import LoraLayer
 from peft.tuners.tuners_utils import BaseTunerLayer
 
 from trainer.fast.frozen import FrozenLinear
+from trainer.fast.operation import Operation
+from trainer.fast.pooling import Poolable
 from trainer.fast.randomness import StreamDropout
 
 
-class LoraLinear(torch.nn.Module, BaseTunerLayer):
+class LoraLinear(Poolable, BaseTunerLayer):
     """Takes the place of PEFT's layer, whose parameters keep their names and their arithmetic its roundings.
 
     PEFT saves the parameters of its tuners' layers, so this is one.
@@ -25,19 +27,17 @@ class LoraLinear(torch.nn.Module, BaseTunerLayer):
         (self.adapter,) = layer.active_adapters
         self.scaling: float = layer.scaling[self.adapter]
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def compute(self, x: torch.Tensor) -> torch.Tensor:
         """`x` (..., in features) -> (..., out features)."""
         a, b = self.lora_A[self.adapter].weight, self.lora_B[self.adapter].weight
         dropout = self.lora_dropout[self.adapter]
         kept = dropout.mask(x.shape, x.device) if isinstance(dropout, StreamDropout) else None
         with torch.autocast(x.device.type, enabled=False):
-            product: torch.Tensor = _LoraProduct.apply(  # type: ignore[no-untyped-call]
-                x, a, b, kept, self.base_layer, self.scaling
-            )
+            product: torch.Tensor = _LoraProduct.run(x, a, b, kept, self.base_layer, self.scaling)
         return product
 
 
-class _LoraProduct(torch.autograd.Function):
+class _LoraProduct(Operation):
     @staticmethod
     def forward(
         ctx: Any,
@@ -54,8 +54,10 @@ class _LoraProduct(torch.autograd.Function):
         seen = rounded if kept is None else (x * kept).to(dtype)
         inner = seen.flatten(0, -2) @ a.t()
         ctx.save_for_backward(a, b, kept, seen, inner)
-        ctx.base, ctx.scaling = base, scaling
-        product = base.multiply(rounded).to(x.dtype)
+        ctx.base, ctx.scaling, ctx.dtype = base, scaling, x.dtype
+        product = base.multiply(rounded)
+        if not base.rounds:
+            product = product.to(x.dtype)
         return product.add_((inner @ b.t()).mul_(scaling).view(product.shape))
 
     @staticmethod
@@ -68,10 +70,10 @@ class _LoraProduct(torch.autograd.Function):
         to_a, to_b = (to_inner.t() @ seen.flatten(0, -2)), (scaled.t() @ inner)
         to_x = None
         if ctx.needs_input_grad[0]:
-            to_seen = (to_inner @ a).to(gradient.dtype).view(seen.shape)
+            to_seen = (to_inner @ a).to(ctx.dtype).view(seen.shape)
             if kept is not None:
                 to_seen.mul_(kept)
-            to_x = ctx.base.multiply_transposed(rounded).to(gradient.dtype).add_(to_seen)
+            to_x = ctx.base.multiply_transposed(rounded).to(ctx.dtype).add_(to_seen)
         return to_x, to_a.to(torch.float32), to_b.to(torch.float32), None, None, None
 
 

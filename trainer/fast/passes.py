@@ -5,12 +5,14 @@ from dataclasses import dataclass
 
 import torch
 from peft import PeftModel
+from torch.nn import functional
 
-from trainer.fast.batches import Batch
+from trainer.fast.batches import Batch, FlatBatch
+from trainer.fast.forward import logits_of
 from trainer.fast.halves import Halves
 from trainer.machine import Precision
 
-Pass = Callable[[Batch, int], torch.Tensor]
+Pass = Callable[[Batch | FlatBatch, int], torch.Tensor]
 """A batch, and of how many the optimizer step consists -> its share of the loss. Gradients are added up in place."""
 
 _WARM_UPS = 3
@@ -30,16 +32,15 @@ class EagerPass:
     precision: Precision
     halves: Halves
 
-    def __call__(self, batch: Batch, parts: int) -> torch.Tensor:
+    def __call__(self, batch: Batch | FlatBatch, parts: int) -> torch.Tensor:
         """See Pass."""
         self.halves.take()
         with computing(batch.ids.device, self.precision):
-            loss = self.model(input_ids=batch.ids, attention_mask=batch.mask, labels=batch.labels).loss
+            loss = functional.cross_entropy(logits_of(self.model, batch), batch.labels)
         loss = loss / parts
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         self.halves.deliver()
-        result: torch.Tensor = loss.detach()
-        return result
+        return loss.detach()
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class _Graph:
 class GraphedPass:
     """One launch for all operations of a pass; a graph for each shape, and eager passes once one cannot be captured.
 
-    Needs gradients that stay where they are, and no synchronisation inside of the model.
+    Needs padded batches, gradients that stay where they are, and no synchronisation inside of the model.
     """
 
     def __init__(self, eager: EagerPass, on_fallback: Callable[[str], None]) -> None:
@@ -63,8 +64,10 @@ class GraphedPass:
         self._pool = torch.cuda.graph_pool_handle()
         """Memory of all graphs: one is replayed at a time, and its loss is copied out at once."""
 
-    def __call__(self, batch: Batch, parts: int) -> torch.Tensor:
+    def __call__(self, batch: Batch | FlatBatch, parts: int) -> torch.Tensor:
         """See Pass."""
+        if isinstance(batch, FlatBatch):
+            return self._eager(batch, parts)
         key = (*batch.shape, parts)
         if self._supported and key not in self._graphs:
             self._try_to_capture(key, batch, parts)

@@ -6,28 +6,28 @@ from numpy.typing import NDArray
 from peft import PeftModel
 
 from trainer.encode import EncodedRow, softmax
-from trainer.fast.batches import by_length, collated
+from trainer.fast.batches import alike, by_length, collated, flattened
+from trainer.fast.forward import can_flatten, logits_of
 from trainer.fast.frozen import quantised_layers
 from trainer.fast.passes import computing
 from trainer.machine import Precision
 
-_TOKENS = {"cpu": 384, "cuda": 16384}
+_FLAT_TOKENS = 1024
+_PADDED_TOKENS = {"cpu": 384, "cuda": 16384}
 """Of one forward pass, padding included. Where memory is too short for a copy of weights, a GPU is given as few."""
 
 
 def predict(model: PeftModel, rows: list[EncodedRow], pad_id: int, precision: Precision) -> NDArray[np.float64]:
     """Probabilities, rows x labels, in the order of the rows."""
     device = model.device
-    batches = by_length(rows, _TOKENS["cpu" if quantised_layers(model) else device.type])
     model.eval()
-    with torch.no_grad(), computing(device, precision):
-        logits = [_logits(model, [rows[i] for i in batch], pad_id) for batch in batches]
+    with torch.inference_mode(), computing(device, precision):
+        if can_flatten(model):
+            batches = alike(rows, _FLAT_TOKENS)
+            logits = [logits_of(model, flattened([rows[i] for i in batch])) for batch in batches]
+        else:
+            batches = by_length(rows, _PADDED_TOKENS["cpu" if quantised_layers(model) else device.type])
+            logits = [logits_of(model, collated([rows[i] for i in batch], pad_id).to(device)) for batch in batches]
     positions = [i for batch in batches for i in batch]
-    probabilities = softmax(torch.cat(logits).cpu().numpy())
+    probabilities = softmax(torch.cat(logits).float().cpu().numpy())
     return probabilities[np.argsort(positions)]
-
-
-def _logits(model: PeftModel, rows: list[EncodedRow], pad_id: int) -> torch.Tensor:
-    batch = collated(rows, pad_id).to(model.device)
-    logits: torch.Tensor = model(input_ids=batch.ids, attention_mask=batch.mask).logits
-    return logits.float()

@@ -5,10 +5,11 @@ from typing import Literal
 
 from peft import PeftModel
 
-from trainer.fast.attention import attend_to_few_tokens
+from trainer.fast.attention import attend_to_few_tokens, round_projections
 from trainer.fast.feedforward import fuse_feedforward
 from trainer.fast.frozen import can_pack, copy_bytes, freeze, freeze_packed
 from trainer.fast.gated import fuse_gated_blocks
+from trainer.fast.last_layer import compute_what_is_read
 from trainer.fast.lora import fuse_lora
 from trainer.fast.norms import fuse_norms
 from trainer.fast.randomness import Stream, replace_dropout
@@ -78,8 +79,10 @@ def fuse(model: PeftModel) -> None:
             return
     elif base.config.model_type not in _OWN_ATTENTION:
         attend_to_few_tokens(base)
+        round_projections(base)
     fuse_feedforward(base)
     fuse_lora(base)
+    compute_what_is_read(base)
 
 
 def _spare_memory(model: PeftModel) -> None:

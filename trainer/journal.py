@@ -5,9 +5,10 @@ a cell that is killed leaves its last lines behind.
 """
 
 import json
+import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from time import monotonic
@@ -49,16 +50,27 @@ class Journal:
 
     def event(self, name: str, **values: Value) -> None:
         """Print one line, as text or JSON, without credentials."""
+        self._print(self._line(name, values))
+
+    def _line(self, name: str, values: Mapping[str, Value]) -> str:
         now = datetime.now(UTC)
         values = {key: redacted(value) if isinstance(value, str) else value for key, value in values.items()}
         if self._task.log.format == "json":
-            line = json.dumps({"time": now.isoformat(timespec="milliseconds"), "event": name, **values})
-        else:
-            words = [f"{key}={_shown(value)}" for key, value in values.items() if value is not None]
-            line = " ".join([now.strftime("%H:%M:%S"), name, *words])
+            return json.dumps({"time": now.isoformat(timespec="milliseconds"), "event": name, **values})
+        words = [f"{key}={_shown(value)}" for key, value in values.items() if value is not None]
+        return " ".join([now.strftime("%H:%M:%S"), name, *words])
+
+    def _print(self, line: str) -> None:
+        """A full disk, or a reader that went away, ends no training: the log is in the store as well."""
         self._lines.append(line)
-        sys.stdout.write(line + "\n")
-        sys.stdout.flush()
+        try:
+            sys.stdout.write(line + "\n")
+            sys.stdout.flush()
+        except OSError as error:
+            self._lines.append(self._line("stdout-not-written", {"reason": error.strerror}))
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, sys.stdout.fileno())  # also for what is left in the buffer when the interpreter ends
+            os.close(nowhere)
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:

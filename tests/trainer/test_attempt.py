@@ -47,6 +47,18 @@ def test_one_result_that_vouches_for_its_artifacts(finished):
         assert (len(data), hashlib.sha256(data).hexdigest()) == (artifact.bytes, artifact.sha256)
 
 
+def test_a_log_that_cannot_be_written_ends_no_training(tmp_path: Path):
+    """On a full disk, or into a pipe whose reader went away; the store has the log."""
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "trainer"]
+        done = subprocess.run(command, env=environment(tmp_path), stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, "Traceback" in done.stderr, "Exception" in done.stderr) == (0, False, False), done.stderr
+    store = DirStore(tmp_path)
+    log = store.get(result_of(store).artifacts["log.txt"].key).decode()
+    assert log.count('stdout-not-written reason="No space left on device"') == 1
+    assert log.splitlines()[-1].split()[1] == "scored"
+
+
 def test_the_result_is_complete_enough_to_judge_it(finished):
     success = result_of(finished[0])
     assert [e.step for e in success.history] == [3, 6, 9, 12, 15, 18]

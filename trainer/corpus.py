@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from contract.cell import EMOTIONS
 from contract.exits import BadInput, SourceUnavailable
@@ -67,9 +67,7 @@ def _tsv_rows(path: Path) -> Iterator[Row]:
         if len(fields) != 3:
             raise BadInput(f"{path} line {number}: {len(fields)} fields, expected text, label ids and comment id")
         comment, ids, comment_id = fields
-        if not (comment.strip() and comment_id):
-            raise BadInput(f"{path} line {number}: an empty comment or comment id")
-        yield Row(comment_id, comment, tuple(_label(value, f"{path} line {number}") for value in ids.split(",")))
+        yield _row(comment_id, comment, ids.split(","), f"{path} line {number}")
 
 
 def _read_text(path: Path) -> str:
@@ -79,6 +77,12 @@ def _read_text(path: Path) -> str:
         raise BadInput(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise BadInput(f"{path} is not UTF-8 at byte {error.start}: it is damaged") from error
+
+
+def _row(comment_id: str, comment: str, label_ids: Iterable[str | int], where: str) -> Row:
+    if not (comment.strip() and comment_id):
+        raise BadInput(f"{where}: an empty comment or comment id")
+    return Row(comment_id, comment, tuple(_label(value, where) for value in label_ids))
 
 
 def _label(value: str | int, where: str) -> str:
@@ -111,8 +115,5 @@ def _hub_rows(split: Split) -> list[Row]:
     return _labelled(found, DATASET_HUB_ID)
 
 
-def _labelled(records: Iterable[dict[str, object]], where: str) -> list[Row]:
-    return [
-        Row(str(r["id"]), str(r["text"]), tuple(_label(value, f"{where} {r['id']}") for value in r["labels"]))  # type: ignore[attr-defined]
-        for r in records
-    ]
+def _labelled(records: Iterable[dict[str, Any]], where: str) -> list[Row]:
+    return [_row(str(r["id"]), str(r["text"]), r["labels"], f"{where} {r['id']}") for r in records]

@@ -188,6 +188,18 @@ def test_a_clone_of_the_hubs_repository_is_read(tmp_path: Path):
     assert len(load(request).train) == 36
 
 
+def test_an_empty_comment_in_parquet_is_refused(tmp_path: Path):
+    """It may have no tokens, and then no token that the head could read."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    for split in ("train", "test"):
+        columns = {"text": [" "], "labels": [[0]], "id": ["e1"]}
+        pq.write_table(pa.table(columns), tmp_path / f"{split}-00000-of-00001.parquet")
+    with pytest.raises(BadInput, match=r"parquet e1: an empty comment"):
+        load(task(data={"source": str(tmp_path)}))
+
+
 @pytest.mark.parametrize("found", [CORPUS_LABELS[::-1], CORPUS_LABELS[:2], (*CORPUS_LABELS, "hope")])
 def test_labels_in_another_order_are_another_corpus(tmp_path: Path, found: tuple[str, ...]):
     """Catches a cell that learns the wrong emotion under the right name."""

@@ -61,6 +61,6 @@ def test_the_cards_code_gives_the_cells_predictions(tmp_path: Path, monkeypatch,
     text = {comment.id: comment.text for comment in comments}
     ours = probabilities(scope["model"], scope["tokenizer"], [text[each] for each in ids])
     assert np.ptp(theirs[:, 0]) > 0.2, "a model that says the same of every comment would prove nothing"
-    # The cell computes more of it in bf16, and in padded batches: a comment on the edge may fall to the other side.
+    # The cell computes more of it in bf16, and in other batches: a comment on the edge may fall to the other side.
     assert np.abs(ours - theirs).mean() < 0.02
     assert (ours.argmax(axis=1) == theirs.argmax(axis=1)).mean() >= 0.98

@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from trainer.fast.attention import _attend
 from trainer.fast.feedforward import ACTIVATIONS, Feedforward
+from trainer.fast.flat import Layout
 from trainer.fast.frozen import FrozenLinear, PackedLinear, can_pack
 from trainer.fast.lora import LoraLinear, fuse_lora
 from trainer.fast.pooling import Pooling
@@ -50,7 +51,7 @@ def test_a_block_with_pooling_computes_what_the_head_reads_and_no_more():
     block = Feedforward(frozen(64, 128, "dequantised"), frozen(128, 64, "dequantised"), ACTIVATIONS["gelu"])
     x = torch.randn(2, 5, 64)
     whole = block(x)
-    block.pooling = Pooling(pad_id=9)
+    block.pooling = Pooling(reads_first=False, pad_id=9)
     block.pooling.watch(block, (), {"input_ids": torch.tensor([[1, 9, 1, 9, 9], [9, 1, 1, 1, 1]])})
     pooled = block(x)
     assert [i.tolist() for i in pooled.any(-1).nonzero(as_tuple=True)] == [[0, 1], [2, 4]]
@@ -103,7 +104,9 @@ def test_attention_is_nearly_as_exact_as_torchs(heads_of_keys: int, masked: bool
 
     def ours(query, key, value):
         with torch.autocast("cpu", BF16, enabled=compute is BF16):
-            return _attend(torch.nn.Module(), query, key, value, bias, scaling=0.25)[0]
+            row = (tensor.transpose(1, 2).flatten(0, 1).unsqueeze(0).transpose(1, 2) for tensor in (query, key, value))
+            attended = _attend(torch.nn.Module(), *row, bias, scaling=0.25, layout=Layout([11] * 3, reads_first=True))
+            return attended[0].view(upstream.shape)
 
     def torchs(query, key, value):
         mask = None if bias is None else bias.to(query.dtype)
@@ -131,12 +134,14 @@ def test_attention_drops_weights_and_their_gradients():
     weights = []
     for step in (1, 1, 2):
         stream.begin(step)
-        value = leaf(torch.eye(12).expand(2, 3, 12, 12))
-        same = torch.zeros(2, 3, 12, 12)
-        attended, _ = _attend(module, same, same, value, None, scaling=1.0, dropout=0.5)
-        weights.append(attended.transpose(1, 2))
+        value = leaf(torch.eye(12).repeat(1, 2, 1).expand(1, 3, 24, 12))
+        same = torch.zeros(1, 3, 24, 12)
+        layout = Layout([12, 12], reads_first=True)
+        attended, _ = _attend(module, same, same, value, None, scaling=1.0, dropout=0.5, layout=layout)
+        weights.append(attended.view(2, 12, 3, 12).transpose(1, 2))
         attended.sum().backward()
-        torch.testing.assert_close(value.grad, weights[-1].sum(2).unsqueeze(-1).expand(value.shape))
+        of_keys = weights[-1].sum(2).transpose(0, 1).reshape(1, 3, 24, 1)
+        torch.testing.assert_close(value.grad, of_keys.expand(value.shape))
     assert torch.equal(weights[0], weights[1])
     assert not torch.equal(weights[0], weights[2])
     assert set((weights[0] * 12).round().unique().tolist()) == {0.0, 2.0}

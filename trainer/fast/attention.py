@@ -6,45 +6,41 @@ That kernel splits its work as long sequences want it: it takes three times as l
 from typing import Any
 
 import torch
+from peft import PeftModel
 from torch.nn import functional
 from transformers import AttentionInterface, PreTrainedModel
-from transformers.masking_utils import AttentionMaskInterface, eager_mask
 
+from trainer.fast.anatomy import attentions
 from trainer.fast.flat import Grid, Layout, OneEach
 from trainer.fast.frozen import FrozenLinear
 from trainer.fast.operation import Operation
-from trainer.fast.pooling import Pooling
 from trainer.fast.randomness import StreamDropout
 
 _NAME = "few-tokens"
 
 
 def attend_to_few_tokens(model: PreTrainedModel) -> None:
-    """Let the model attend by this module."""
+    """Let the model attend by this module, which takes batches without padding and no others."""
     AttentionInterface.register(_NAME, _attend)
-    AttentionMaskInterface.register(_NAME, eager_mask)
     model.set_attn_implementation(_NAME)
+
+
+def takes_flat_batches(model: PreTrainedModel | PeftModel) -> bool:
+    """Whether the model attends by this module."""
+    return bool(model.config._attn_implementation == _NAME)
+
+
+def attend_for_head(attention: torch.nn.Module) -> None:
+    """From now on it attends from the tokens that the head reads and returns zeros for the others."""
+    attention.attends_for_head = True  # type: ignore[assignment]
 
 
 def round_projections(model: PreTrainedModel) -> None:
     """Once instead of here: of BERT and GPT-2, whose queries, keys and values come straight from frozen layers."""
-    for module in model.modules():
-        match dict(module.named_children()):
-            case {"query": query, "key": key, "value": value}:
-                layers = [query, key, value]
-            case {"c_attn": layer}:
-                layers = [layer]
-            case _:
-                continue
-        for layer in layers:
-            base = getattr(layer, "base_layer", layer)
-            if isinstance(base, FrozenLinear):
-                base.rounds = True
-
-
-def attends_to_few_tokens(model: PreTrainedModel) -> bool:
-    """Whether it does."""
-    return bool(model.config._attn_implementation == _NAME)
+    for layer in (layer for parts in attentions(model) for layer in parts.straight):
+        base = getattr(layer, "base_layer", layer)
+        if isinstance(base, FrozenLinear):
+            base.rounds = True
 
 
 def _attend(
@@ -55,26 +51,26 @@ def _attend(
     attention_mask: torch.Tensor | None,
     scaling: float,
     dropout: float = 0.0,
-    layout: Layout | None = None,
+    *,
+    layout: Layout,
     **_: Any,
 ) -> tuple[torch.Tensor, None]:
-    """As transformers' interface has it. Query (rows, heads, tokens, size) -> (rows, tokens, heads, size).
+    """As transformers' interface has it, with one row of all comments.
 
-    A row is a comment, or with a layout there is one row of all comments. A module with `pooling` then attends from the
-    tokens that the head reads, and returns zeros for the others.
+    Query (1, heads, tokens, size) -> (1, tokens, heads, size). The mask is what to add to scores of the layout's grid.
     """
     device = query.device.type
     dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else query.dtype
-    rows, heads, tokens, _size = query.shape
-    pooling: Pooling | None = getattr(module, "pooling", None)
-    seen, bias = layout or Layout([tokens] * rows), attention_mask
-    asking: Grid = seen
-    if layout and pooling:
-        asking, bias = OneEach(pooling.where[1], tokens), layout.bias(is_causal=False)
-    of_weights = (seen.comments, heads, asking.width, seen.width)
-    kept = _kept(module, of_weights, dropout, query.device) if dropout else None
+    _row, heads, tokens, _size = query.shape
+    asking: Grid = layout
+    bias = attention_mask
+    if getattr(module, "attends_for_head", False):
+        asking, bias = OneEach(layout.read, tokens), layout.bias(is_causal=False)
+    kept = None
+    if dropout:
+        kept = _kept(module, (layout.comments, heads, asking.width, layout.width), dropout, query.device)
     with torch.autocast(device, enabled=False):
-        attended: torch.Tensor = _Attention.run(query, key, value, bias, kept, scaling, dtype, asking, seen)
+        attended: torch.Tensor = _Attention.run(query, key, value, bias, kept, scaling, dtype, asking, layout)
     return attended, None
 
 
@@ -115,14 +111,14 @@ class _Attention(Operation):
         used = weights if kept is None else weights * kept
         used = used.to(dtype).float().view(*q.shape[:2], -1)
         ctx.save_for_backward(q, k, v, weights, used, kept)
-        ctx.scaling, ctx.dtype, ctx.grids, ctx.rows = scaling, dtype, (asking, seen), len(query)
-        return _to_rows(torch.bmm(used, v).to(dtype), asking, len(query))
+        ctx.scaling, ctx.dtype, ctx.grids = scaling, dtype, (asking, seen)
+        return _to_row(torch.bmm(used, v).to(dtype), asking)
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         q, k, v, weights, used, kept = ctx.saved_tensors
         asking, seen = ctx.grids
-        gradient = _by_head(asking.gradient_to_grid(gradients[0].flatten(0, 1))).view(q.shape)
+        gradient = _by_head(asking.gradient_to_grid(gradients[0].squeeze(0))).view(q.shape)
         to_value = torch.bmm(used.transpose(1, 2), gradient)
         to_weights = torch.bmm(gradient, v.transpose(1, 2)).view(weights.shape)
         if kept is not None:
@@ -131,12 +127,12 @@ class _Attention(Operation):
         to_scores = to_scores.to(ctx.dtype).float().view(used.shape)
         to_query, to_key = torch.bmm(to_scores, k), torch.bmm(to_scores.transpose(1, 2), q)
         parts = ((to_query, asking), (to_key, seen), (to_value, seen))
-        return *(_to_rows(part, grid, ctx.rows).transpose(1, 2) for part, grid in parts), *(None for _ in range(6))
+        return *(_to_row(part, grid).transpose(1, 2) for part, grid in parts), *(None for _ in range(6))
 
 
 def _row(heads: torch.Tensor) -> torch.Tensor:
-    """(rows, heads, tokens, size) -> (all tokens, heads, size)."""
-    return heads.transpose(1, 2).flatten(0, 1)
+    """(1, heads, tokens, size) -> (tokens, heads, size)."""
+    return heads.squeeze(0).transpose(0, 1)
 
 
 def _by_head(grid: torch.Tensor) -> torch.Tensor:
@@ -145,9 +141,7 @@ def _by_head(grid: torch.Tensor) -> torch.Tensor:
     return grid.new_empty((comments, heads, width, size), dtype=torch.float32).copy_(grid.transpose(1, 2))
 
 
-def _to_rows(by_head: torch.Tensor, grid: Grid, rows: int) -> torch.Tensor:
-    """Comments x heads of width tokens -> (rows, tokens, heads, size)."""
-    size = by_head.shape[-1]
-    cells = by_head.view(grid.comments, -1, grid.width, size).transpose(1, 2)
-    row = grid.to_row(cells).contiguous()
-    return row.view(rows, -1, *row.shape[1:])
+def _to_row(by_head: torch.Tensor, grid: Grid) -> torch.Tensor:
+    """Comments x heads of width tokens -> (1, tokens, heads, size)."""
+    cells = by_head.view(grid.comments, -1, grid.width, by_head.shape[-1]).transpose(1, 2)
+    return grid.to_row(cells).contiguous().unsqueeze(0)

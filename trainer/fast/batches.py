@@ -77,17 +77,19 @@ def collated(rows: list[EncodedRow], pad_id: int, multiple: int = 1) -> Batch:
     return Batch(ids, mask, labels, sum(len(row["input_ids"]) for row in rows))
 
 
-def flattened(rows: list[EncodedRow]) -> FlatBatch:
-    """One batch, the comments one after the other."""
+def flattened(rows: list[EncodedRow], *, reads_first: bool) -> FlatBatch:
+    """One batch, the comments one after the other, of each of which the head reads the first token or the last."""
     ids = torch.tensor([[token for row in rows for token in row["input_ids"]]])
     labels = torch.tensor([row["labels"] for row in rows])
-    return FlatBatch(ids, labels, Layout([len(row["input_ids"]) for row in rows]))
+    layout = Layout([len(row["input_ids"]) for row in rows], reads_first=reads_first)
+    return FlatBatch(ids, labels, layout)
 
 
 def alike(rows: list[EncodedRow], tokens: int) -> list[list[int]]:
-    """Positions of the rows, longest first, in batches that have nearly as many tokens as each other.
+    """Positions of the rows, longest first, in as few batches as have about `tokens` each, and nearly as many tokens.
 
-    They are as few as allow for `tokens` each, but for the last comment of a batch.
+    A small one behind full ones would cost nearly as much as they. A batch may exceed `tokens` by less than its last
+    comment.
     """
     lengths = [len(row["input_ids"]) for row in rows]
     total, before = sum(lengths), 0

@@ -13,8 +13,8 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
 from contract.result import Stop
-from trainer.fast.batches import Batch, FlatBatch, collated, flattened, micro_batches
-from trainer.fast.forward import can_flatten
+from trainer.fast.batches import Batch, FlatBatch, micro_batches
+from trainer.fast.forward import collator
 from trainer.fast.optimizer import flat_optimizer, learning_rates, separate
 from trainer.fast.passes import EagerPass, GraphedPass, Pass
 from trainer.fast.prediction import predict
@@ -56,7 +56,7 @@ class Training:
         self.first_step_at = 0.0
         self.parameters = trainable(work.model)
         self._work = work
-        self._multiple = shortcuts.multiple
+        self._collate = collator(work.model, work.tokenizer.pad_token_id, shortcuts.multiple)
         self._stream = stream
         self._unread: list[torch.Tensor] = []
         self._optimizer = flat_optimizer(self.parameters, work.hyper)
@@ -116,11 +116,7 @@ class Training:
             batch=work.hyper.batch_size,
             accumulation=work.hyper.gradient_accumulation_steps,
         )
-        rows = [[work.train[i] for i in part] for part in positions]
-        if can_flatten(work.model):
-            return [flattened(part) for part in rows]
-        pad_id = work.tokenizer.pad_token_id
-        return [collated(part, pad_id, self._multiple).to(work.model.device) for part in rows]
+        return [self._collate([work.train[i] for i in part]) for part in positions]
 
     def _evaluate(self) -> None:
         self._read_back()

@@ -85,7 +85,7 @@ class _Gated(Operation):
         closed, inner = gate.multiply(rounded).to(x.dtype), up.multiply(rounded).to(x.dtype)
         opened = activation.forward(closed)
         ctx.save_for_backward(closed, inner, opened)
-        return down.compute(opened * inner)
+        return down(opened * inner)
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:

@@ -29,21 +29,27 @@ class Grid(Protocol):
 
 
 class Layout:
-    """Comments of `lengths` tokens, one after the other; a grid is comments x `width` tokens, as attention needs it."""
+    """Comments of `lengths` tokens, one after the other; a grid is comments x `width` tokens, as attention needs it.
 
-    def __init__(self, lengths: Sequence[int]) -> None:
+    `read` is the place in the row of each comment's token that the head reads, the first or the last.
+    Raises ValueError for a comment without tokens.
+    """
+
+    def __init__(self, lengths: Sequence[int], *, reads_first: bool) -> None:
+        if min(lengths) < 1:
+            raise ValueError(f"a comment of {min(lengths)} tokens: each needs one that the head reads")
         self.comments, self.width = len(lengths), max(lengths)
         self.is_full = self.comments * self.width == sum(lengths)
         """Whether the row is the grid."""
         counts = torch.tensor(lengths)
         ends = counts.cumsum(0)
-        self.first, self.last = ends - counts, ends - 1
-        """Of each comment: the token's place in the row."""
+        first, last = ends - counts, ends - 1
+        self.read = first if reads_first else last
         within = torch.arange(self.width)
         self._is_token = within < counts.unsqueeze(1)
         self._cells = self._is_token.flatten().nonzero().flatten()
         """The cell of each token."""
-        self._tokens = torch.minimum(self.first.unsqueeze(1) + within, self.last.unsqueeze(1)).flatten()
+        self._tokens = torch.minimum(first.unsqueeze(1) + within, last.unsqueeze(1)).flatten()
         """The token of each cell; behind a comment it is its last."""
         self.positions = within.expand(self._is_token.shape)[self._is_token].unsqueeze(0)
         """Of each token in its comment: 1 x tokens."""

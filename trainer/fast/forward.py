@@ -1,17 +1,24 @@
 """From a batch to the logits of its comments, as the model does it or without padding."""
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 from peft import PeftModel
 from transformers import PreTrainedModel
 
-from trainer.fast.attention import attends_to_few_tokens
-from trainer.fast.batches import Batch, FlatBatch
-from trainer.fast.pooling import pooled_tokens, reads_first_token
+from trainer.encode import EncodedRow
+from trainer.fast.attention import takes_flat_batches
+from trainer.fast.batches import Batch, FlatBatch, collated, flattened
+from trainer.fast.pooling import reads_first_token
 
 
-def can_flatten(model: PeftModel) -> bool:
-    """Whether its attention knows where a comment begins."""
-    return attends_to_few_tokens(model.get_base_model())
+def collator(model: PeftModel, pad_id: int, multiple: int = 1) -> Callable[[list[EncodedRow]], Batch | FlatBatch]:
+    """What makes comments a batch that the model takes; `multiple` is what lengths are padded to, if at all."""
+    base = model.get_base_model()
+    if takes_flat_batches(base):
+        return partial(flattened, reads_first=reads_first_token(base))
+    return lambda rows: collated(rows, pad_id, multiple).to(model.device)
 
 
 def logits_of(model: PeftModel, batch: Batch | FlatBatch) -> torch.Tensor:
@@ -26,17 +33,17 @@ def logits_of(model: PeftModel, batch: Batch | FlatBatch) -> torch.Tensor:
 
 def _flat_logits(model: PreTrainedModel, batch: FlatBatch) -> torch.Tensor:
     """What the model's own forward does, but for the choice of the tokens that its head reads."""
-    layout, is_first = batch.layout, reads_first_token(model)
+    layout, is_bert = batch.layout, reads_first_token(model)
     body = model.base_model(
         input_ids=batch.ids,
-        attention_mask=layout.bias(is_causal=not is_first),  # transformers passes a mask of four dimensions on as it is
+        attention_mask=layout.bias(is_causal=not is_bert),  # transformers passes a mask of four dimensions on as it is
         position_ids=layout.positions,
         layout=layout,
     )
-    pooled = body.last_hidden_state[0, pooled_tokens(layout, is_first)]
+    read = body.last_hidden_state[0, layout.read]
     logits: torch.Tensor
-    if is_first:
-        logits = model.classifier(model.dropout(model.base_model.pooler(pooled.unsqueeze(1))))
+    if is_bert:
+        logits = model.classifier(model.dropout(model.base_model.pooler(read.unsqueeze(1))))
     else:
-        logits = model.score(pooled)
+        logits = model.score(read)
     return logits

@@ -1,45 +1,22 @@
 """The head reads one token of each comment, and no layer follows the last: there the others need not be computed."""
 
-from dataclasses import dataclass
-from typing import Any
-
-import torch
 from transformers import PreTrainedModel
 
-from trainer.fast.attention import attends_to_few_tokens
+from trainer.fast.anatomy import attentions
+from trainer.fast.attention import attend_for_head, takes_flat_batches
 from trainer.fast.feedforward import Feedforward
 from trainer.fast.pooling import Poolable, Pooling
 
 
-@dataclass(frozen=True)
-class _Attention:
-    """What attends, the layer of its queries where they have one of their own, and what follows it."""
-
-    module: Any
-    query: object
-    output: object
-
-
 def compute_what_is_read(model: PreTrainedModel) -> None:
     """In the last layer of a model whose feed-forward blocks and LoRA have been fused."""
-    pooling = Pooling.of(model)
-    modules = list(model.modules())
-    last: list[object] = [*[module for module in modules if isinstance(module, Feedforward)][-1:]]
-    attentions = [found for module in modules if (found := _attention_of(module))]
-    if attentions and attends_to_few_tokens(model):
-        attentions[-1].module.pooling = pooling
-        last += [attentions[-1].query, attentions[-1].output]
-    for layer in last:
-        if isinstance(layer, Poolable):
+    last: list[object] = [*[module for module in model.modules() if isinstance(module, Feedforward)][-1:]]
+    if takes_flat_batches(model):
+        parts = attentions(model)[-1]
+        attend_for_head(parts.module)
+        last += [parts.query, parts.output]
+    layers = [layer for layer in last if isinstance(layer, Poolable)]
+    if any(layer.pooling is None for layer in layers):
+        pooling = Pooling.of(model)
+        for layer in layers:
             layer.pooling = pooling
-
-
-def _attention_of(module: torch.nn.Module) -> _Attention | None:
-    match dict(module.named_children()):
-        case {"q_proj": query, "o_proj": output}:
-            return _Attention(module, query, output)
-        case {"c_attn": _, "c_proj": output}:
-            return _Attention(module, None, output)
-        case {"self": torch.nn.Module(query=query) as attention, "output": torch.nn.Module(dense=output)}:
-            return _Attention(attention, query, output)
-    return None

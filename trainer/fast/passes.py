@@ -53,7 +53,7 @@ class _Graph:
 class GraphedPass:
     """One launch for all operations of a pass; a graph for each shape, and eager passes once one cannot be captured.
 
-    Needs padded batches, gradients that stay where they are, and no synchronisation inside of the model.
+    Needs gradients that stay where they are, and no synchronisation inside of the model.
     """
 
     def __init__(self, eager: EagerPass, on_fallback: Callable[[str], None]) -> None:
@@ -66,7 +66,7 @@ class GraphedPass:
 
     def __call__(self, batch: Batch | FlatBatch, parts: int) -> torch.Tensor:
         """See Pass."""
-        if isinstance(batch, FlatBatch):
+        if isinstance(batch, FlatBatch):  # too many shapes for graphs
             return self._eager(batch, parts)
         key = (*batch.shape, parts)
         if self._supported and key not in self._graphs:

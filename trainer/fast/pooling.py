@@ -6,21 +6,19 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel
 
-from trainer.fast.flat import Layout
-
 
 class Pooling:
     """Watches a model's input; `where` indexes (comments, tokens) of the batch at hand."""
 
     where: tuple[torch.Tensor, torch.Tensor]
 
-    def __init__(self, pad_id: int | None) -> None:
-        self._pad_id = pad_id
+    def __init__(self, reads_first: bool, pad_id: int | None) -> None:
+        self._reads_first, self._pad_id = reads_first, pad_id
 
     @classmethod
     def of(cls, model: PreTrainedModel) -> "Pooling":
         """Of a model with its head."""
-        pooling = cls(None if reads_first_token(model) else model.config.pad_token_id)
+        pooling = cls(reads_first_token(model), model.config.pad_token_id)
         model.base_model.register_forward_pre_hook(pooling.watch, with_kwargs=True)
         return pooling
 
@@ -32,15 +30,14 @@ class Pooling:
     def watch(self, body: torch.nn.Module, args: tuple[torch.Tensor, ...], kwargs: dict[str, Any]) -> None:
         """Before each forward pass."""
         if layout := kwargs.get("layout"):
-            tokens = pooled_tokens(layout, self._pad_id is None)
-            self.where = (torch.zeros_like(tokens), tokens)
+            self.where = (torch.zeros_like(layout.read), layout.read)
             return
         ids = kwargs["input_ids"] if "input_ids" in kwargs else args[0]
         comments = torch.arange(len(ids), device=ids.device)
         self.where = (comments, self._positions(ids))
 
     def _positions(self, ids: torch.Tensor) -> torch.Tensor:
-        if self._pad_id is None:
+        if self._reads_first:
             return torch.zeros(len(ids), dtype=torch.long, device=ids.device)
         numbers = torch.arange(ids.shape[1], device=ids.device)
         return (numbers * (ids != self._pad_id)).argmax(-1)
@@ -63,8 +60,3 @@ class Poolable(torch.nn.Module):
 def reads_first_token(model: PreTrainedModel) -> bool:
     """BERT's pooler does; the others' head reads the last token that is no padding."""
     return bool(model.config.model_type == "bert")
-
-
-def pooled_tokens(layout: Layout, is_first: bool) -> torch.Tensor:
-    """Of each comment the token that the head reads."""
-    return layout.first if is_first else layout.last

@@ -13,10 +13,12 @@ from trainer.encode import EncodedRow
 from trainer.fast.anatomy import attentions
 from trainer.fast.attention import takes_flat_batches
 from trainer.fast.batches import Batch, FlatBatch, collated, flattened
-from trainer.fast.feedforward import Feedforward
+from trainer.fast.feedforward import Feedforward, fuse_feedforward
 from trainer.fast.flat import Grid, Layout, OneEach
 from trainer.fast.forward import collator, logits_of
 from trainer.fast.frozen import FrozenLinear
+from trainer.fast.last_layer import compute_what_is_read
+from trainer.fast.lora import fuse_lora
 from trainer.fast.passes import computing
 from trainer.fast.randomness import Stream
 from trainer.fast.shortcuts import Shortcuts, Weights, lighten
@@ -79,6 +81,23 @@ def test_the_plain_model_makes_the_same_of_padded_comments(family: str, weights:
         for name, gradient in gradients.items():
             assert (others[name] - gradient).norm() <= 1e-4 * gradient.norm() + 1e-6, (name, lengths)
             assert gradient.norm() > 1e-5 or lengths == [1], name
+
+
+@pytest.mark.parametrize("family", ["gpt2-xl", "bert"])
+def test_padded_comments_are_read_at_the_same_tokens(family: str):
+    """As on a GPU, where these families keep their own attention."""
+    plain, fused = lightened(family, PLAIN), lightened(family, PLAIN)
+    base = fused.model.get_base_model()
+    fuse_feedforward(base)
+    fuse_lora(base)
+    compute_what_is_read(base)
+    assert [m.pooling is not None for m in base.modules() if isinstance(m, Feedforward)][-2:] == [False, True]
+    batch = collated([row_of(length) for length in (3, 11, 1, 7)], plain.tokenizer.pad_token_id, multiple=8)
+    expected, gradients = passed(plain, batch)
+    found, others = passed(fused, batch)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+    for name, gradient in gradients.items():
+        assert (others[name] - gradient).norm() <= 1e-4 * gradient.norm() + 1e-6, name
 
 
 @pytest.mark.parametrize("family", FAMILIES)

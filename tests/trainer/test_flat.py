@@ -10,8 +10,8 @@ from torch.nn import functional
 
 from tests.trainer.small_cell import Cell
 from trainer.encode import EncodedRow
-from trainer.fast.anatomy import attentions
 from trainer.fast.attention import takes_flat_batches
+from trainer.fast.attention_parts import attentions
 from trainer.fast.batches import Batch, FlatBatch, collated, flattened
 from trainer.fast.feedforward import Feedforward, fuse_feedforward
 from trainer.fast.flat import Grid, Layout, OneEach

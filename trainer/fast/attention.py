@@ -10,7 +10,7 @@ from peft import PeftModel
 from torch.nn import functional
 from transformers import AttentionInterface, PreTrainedModel
 
-from trainer.fast.anatomy import attentions
+from trainer.fast.attention_parts import attentions
 from trainer.fast.flat import Grid, Layout, OneEach
 from trainer.fast.frozen import FrozenLinear
 from trainer.fast.operation import Operation

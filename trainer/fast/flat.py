@@ -55,7 +55,10 @@ class Layout:
         """Of each token in its comment: 1 x tokens."""
 
     def bias(self, is_causal: bool) -> torch.Tensor:
-        """What to add to scores, comments or 1 x 1 x 1 or queries x keys: the lowest number where nothing is seen."""
+        """What to add to scores, the lowest number where nothing is seen.
+
+        1 x 1 x queries x keys where that depends on the query, else comments x 1 x 1 x keys.
+        """
         if is_causal:  # no token sees what lies behind its comment either
             hidden = torch.ones(1, 1, self.width, self.width, dtype=torch.bool).triu_(1)
         else:

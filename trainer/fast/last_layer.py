@@ -2,8 +2,8 @@
 
 from transformers import PreTrainedModel
 
-from trainer.fast.anatomy import attentions
 from trainer.fast.attention import attend_for_head, takes_flat_batches
+from trainer.fast.attention_parts import attentions
 from trainer.fast.feedforward import Feedforward
 from trainer.fast.pooling import Poolable, Pooling
 

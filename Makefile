@@ -20,7 +20,7 @@ demo: $(READY) ## train the demo grid (minilm really learns), then draw its repo
 	exit $$code
 
 test: $(READY) binaries ## run all tests; GOEMOTIONS_DIR=FOLDER adds those on the real corpus
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --durations=20
 
 faults: $(READY) binaries ## break cells and their stores on purpose, about 40 minutes (docs/reliability.md); SEED=
 	$(BIN)/python -m faults --seed $(or $(SEED),20261125) --page docs/reliability.md

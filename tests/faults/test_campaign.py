@@ -19,6 +19,8 @@ from faults.worth import left_over, worth_of
 from tests.cluster.minio import Minio
 
 SEED = 20261125
+_CHANCES = 10
+"""Of a kind to hit something: a signal may come after the end of its process, and then counts as nothing."""
 
 pytestmark = pytest.mark.timeout(600, func_only=True)
 
@@ -50,7 +52,7 @@ def outcomes(
         def is_missed(kind: Kind) -> bool:
             return not (found[kind.name].met or kind.sign)
 
-        for chance in range(3):  # a signal may come after the end of its process, and then counts as nothing
+        for chance in range(_CHANCES):
             begin, end = chance * len(KINDS), (chance + 1) * len(KINDS)
             faults = [each for each in plan(victim, SEED, end)[begin:] if chance == 0 or is_missed(each.kind)]
             run(victim, servers, faults, lanes=8, seconds=600, keep=keep)

@@ -55,9 +55,9 @@ _MACHINES: dict[Device, Machine] = {
         Range(20.0, 60.0, 300.0),
     ),
     "cpu": Machine(
-        {"reference": Range(25e-6, 55e-6, 150e-6), "fast": Range(10e-6, 25e-6, 150e-6)},
+        {"reference": Range(25e-6, 55e-6, 150e-6), "fast": Range(8e-6, 15e-6, 150e-6)},
         Range(5e-12, 1e-11, 5e-11),
-        Range(10.0, 18.0, 60.0),
+        Range(4.0, 8.0, 60.0),
     ),
 }
 _TOKENS_PER_COMMENT = 20

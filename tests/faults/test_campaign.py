@@ -55,6 +55,8 @@ def outcomes(
         for chance in range(_CHANCES):
             begin, end = chance * len(KINDS), (chance + 1) * len(KINDS)
             faults = [each for each in plan(victim, SEED, end)[begin:] if chance == 0 or is_missed(each.kind)]
+            if not faults:
+                break
             run(victim, servers, faults, lanes=8, seconds=600, keep=keep)
         yield found
 

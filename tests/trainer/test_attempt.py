@@ -17,6 +17,8 @@ from contract.result import Failure, Progress, decode
 from tests.trainer.program import await_event, documents, environment, only, result_of, run, running
 
 IMAGE = f"registry.example/trainer@sha256:{'0' * 64}"
+ENDLESS = {"HYPER_EPOCHS": "500", "HYPER_EARLY_STOPPING_PATIENCE": "10000"}
+"""Until a signal comes."""
 NAMESPACE = ["unshare", "--user", "--map-root-user", "--mount"]
 
 
@@ -136,8 +138,7 @@ def test_a_bucket_gets_the_same_result_as_a_folder(finished, minio, bucket, monk
 
 
 def test_sigterm_leaves_a_failure_its_progress_and_no_result(tmp_path: Path):
-    endless = {"HYPER_EPOCHS": "500", "HYPER_EARLY_STOPPING_PATIENCE": "10000"}
-    with running(tmp_path, LOG_PROGRESS_SECONDS="0.2", **endless) as process:
+    with running(tmp_path, LOG_PROGRESS_SECONDS="0.2", **ENDLESS) as process:
         await_event(process, "evaluation")
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=60)
@@ -153,8 +154,7 @@ def test_sigterm_leaves_a_failure_its_progress_and_no_result(tmp_path: Path):
 
 
 def test_a_killed_cell_leaves_what_it_last_did(tmp_path: Path):
-    endless = {"HYPER_EPOCHS": "500", "HYPER_EARLY_STOPPING_PATIENCE": "10000"}
-    with running(tmp_path, LOG_PROGRESS_SECONDS="0.2", **endless) as process:
+    with running(tmp_path, LOG_PROGRESS_SECONDS="0.2", **ENDLESS) as process:
         await_event(process, "evaluation")
         time.sleep(1)
     store = DirStore(tmp_path)

@@ -32,8 +32,11 @@ class FrozenLinear(Poolable):
 
     def compute(self, x: torch.Tensor) -> torch.Tensor:
         """`x` (..., in features) -> (..., out features)."""
-        product = self.multiply(x.to(self.weight.dtype))
-        return product if self.rounds else product.to(x.dtype)
+        return self.handed_on(self.multiply(x.to(self.weight.dtype)), x.dtype)
+
+    def handed_on(self, product: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+        """What the layer makes of `multiply`'s product: the type of its input, or as it is where it `rounds`."""
+        return product if self.rounds else product.to(dtype)
 
     def multiply(self, x: torch.Tensor) -> torch.Tensor:
         """In the type of the weight."""

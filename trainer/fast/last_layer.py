@@ -10,7 +10,8 @@ from trainer.fast.pooling import Poolable, Pooling
 
 def compute_what_is_read(model: PreTrainedModel) -> None:
     """In the last layer of a model whose feed-forward blocks and LoRA have been fused."""
-    last: list[object] = [*[module for module in model.modules() if isinstance(module, Feedforward)][-1:]]
+    blocks = [module for module in model.modules() if isinstance(module, Feedforward)]
+    last: list[object] = [*blocks[-1:]]
     if takes_flat_batches(model):
         parts = attentions(model)[-1]
         attend_for_head(parts.module)

@@ -55,9 +55,7 @@ class _LoraProduct(Operation):
         inner = seen.flatten(0, -2) @ a.t()
         ctx.save_for_backward(a, b, kept, seen, inner)
         ctx.base, ctx.scaling, ctx.dtype = base, scaling, x.dtype
-        product = base.multiply(rounded)
-        if not base.rounds:
-            product = product.to(x.dtype)
+        product = base.handed_on(base.multiply(rounded), x.dtype)
         return product.add_((inner @ b.t()).mul_(scaling).view(product.shape))
 
     @staticmethod
